@@ -9,5 +9,6 @@ mod hash;
 mod merkle;
 
 pub use hash::{Hash, HashError};
+pub(crate) use hash::{parse_hex, write_hex};
 pub(crate) use merkle::Tree;
 pub use merkle::{TreeHead, leaf_hash};

@@ -1,1 +1,294 @@
-//! Placeholder.
+//! The journal: the trail on disk, which is the queue, the file and the evidence in one.
+//!
+//! # What is promised
+//!
+//! - A record whose [`Ticket`] resolved to a tree head is on stable storage and survives the
+//!   process, the kernel and the power, as far as the disk keeps what it acknowledged.
+//! - Numbers are given without gaps, in the order of appending, and never again to another record
+//!   that was durable.
+//! - A file that another run wrote is never appended to, cut or renamed. Nothing is ever silently
+//!   dropped: what does not fit is refused to its caller, or counted as lost and written down.
+//!
+//! # What is lost in which failure
+//!
+//! - `kill -9`, power: lines whose sync had not returned. Nobody was told that they were durable.
+//! - A disk that fails: nothing, as long as the process lives and memory lasts; then what did not
+//!   fit, counted.
+//!
+//! The format of the files is in `docs/journal-format.md`.
+
+mod error;
+mod event;
+mod group;
+mod inbox;
+pub(crate) mod line;
+pub(crate) mod prune;
+mod reader;
+mod recovery;
+mod reserve;
+pub(crate) mod segment;
+pub(crate) mod trails;
+mod writer;
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        mpsc::SyncSender,
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crate::{clock::Clock, disk::SharedDisk, record::Origin};
+
+pub use error::{CommitError, Rejected};
+pub(crate) use error::{Damage, OpenError};
+pub(crate) use event::{Outage, TrailEvent};
+pub(crate) use group::Ticket;
+pub(crate) use inbox::{Admission, Counts, Inbox, Urgency};
+pub(crate) use line::Prepared;
+pub(crate) use prune::{Keep, Plan, SegmentInfo};
+pub(crate) use reader::{Chunk, Entry, Gap, GapKind, Most, Reader};
+pub(crate) use recovery::{Recovered, Torn, recover};
+use inbox::{FirstGroup, InFlight, Shared, Stop};
+use trails::Held;
+use writer::{Hand, Next, Pace, Writer};
+
+/// The limits and times of one trail.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// A segment that would grow past this many bytes is followed by a new one.
+    pub(crate) segment_bytes: u64,
+    /// A group of this many bytes is written without waiting for more.
+    pub(crate) group_bytes: usize,
+    /// How long a `Buffered` record waits for company.
+    pub(crate) buffered_delay: Duration,
+    /// Bytes that may wait before new work is turned away.
+    pub(crate) queue_limit: usize,
+    /// Bytes that may wait before even admitted work is lost.
+    pub(crate) memory_limit: usize,
+    /// Intents that may be open at a time.
+    pub(crate) max_open_intents: usize,
+    /// How long anybody waits for a sync.
+    pub(crate) commit_timeout: Duration,
+    /// Space kept for the day the volume is full, in bytes.
+    pub(crate) reserve_bytes: u64,
+    /// The pause after a second failed attempt; it doubles up to [`retry_max`](Self::retry_max).
+    pub(crate) retry_min: Duration,
+    pub(crate) retry_max: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            segment_bytes: 32 * MIB as u64,
+            group_bytes: MIB,
+            buffered_delay: Duration::from_millis(5),
+            queue_limit: 16 * MIB,
+            memory_limit: 64 * MIB,
+            max_open_intents: 10_000,
+            commit_timeout: Duration::from_secs(5),
+            reserve_bytes: 4 * MIB as u64,
+            retry_min: Duration::from_millis(50),
+            retry_max: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A trail that this process writes.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    pub(crate) origin: Origin,
+    held: Held,
+    inbox: Inbox,
+    shared: Arc<Shared>,
+    watch: Arc<Watch>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Debug, Default)]
+struct Threads {
+    writer: Option<JoinHandle<Next>>,
+    watch: Option<JoinHandle<()>>,
+}
+
+/// Ends the watch thread.
+#[derive(Debug, Default)]
+struct Watch {
+    ended: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// How a trail was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// Everything is durable and the end is marked.
+    InOrder,
+    /// The time was up; what [`Counts::queued`] says is only in memory.
+    GaveUp,
+}
+
+/// What a new trail or a recovered one begins with.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) disk: SharedDisk,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) origin: Origin,
+    pub(crate) held: Held,
+    /// What the trail held; `None` when it is new.
+    pub(crate) recovered: Option<Recovered>,
+    /// The highest generation of any file in it.
+    pub(crate) generation: u64,
+    pub(crate) events: SyncSender<TrailEvent>,
+}
+
+impl Journal {
+    /// Starts the writer of a trail. Its first act is a new segment with what was carried over, so
+    /// an unwritable trail shows as failing, not as an error here.
+    pub(crate) fn start(opening: Opening) -> Result<Self, OpenError> {
+        let Opening { disk, clock, settings, origin, held, recovered, generation, events } = opening;
+        let commit_timeout = settings.commit_timeout;
+        let reserve = reserve::Reserve::take(&*disk, &held.dir, settings.reserve_bytes);
+        let (tree, open, carry) = recovered.map_or_else(Default::default, |from| (from.tree, from.open, from.carry));
+        let first = FirstGroup {
+            in_flight: InFlight::new(&carry, 0),
+            next: tree.size() + carry.leaves.len() as u64,
+            durable: tree.size(),
+            open: open.keys().chain(carry.opened.iter().map(|(id, _)| id)).copied().collect(),
+        };
+        let (inbox, shared) = Inbox::new(settings, first, events);
+        let writer = Writer {
+            hand: Some(Hand::new(carry, &tree, clock.now())),
+            disk,
+            dir: held.dir.clone(),
+            origin: origin.clone(),
+            pace: Pace::start(&*clock),
+            clock: Arc::clone(&clock),
+            shared: Arc::clone(&shared),
+            reserve,
+            generation,
+            tree,
+            open,
+            segment: None,
+            trouble: None,
+        };
+        let watch = Arc::new(Watch::default());
+        let threads = Threads {
+            writer: Some(spawn("audit-writer", &held, move || writer.run())?),
+            watch: Some(spawn("audit-watch", &held, {
+                let (watch, inbox) = (Arc::clone(&watch), inbox.clone());
+                move || watch.run(&inbox, &*clock)
+            })?),
+        };
+        tracing::debug!(target: "tower_audit", trail = %origin.trail, ?commit_timeout, "audit trail opened");
+        Ok(Self { origin, held, inbox, shared, watch, threads: Mutex::new(threads) })
+    }
+
+    pub(crate) const fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        &self.held.dir
+    }
+
+    /// Refuses new work, waits for admitted work, commits everything and marks the end.
+    ///
+    /// Blocks until `deadline` at most. Another call returns at once with the same answer as far
+    /// as it is known.
+    pub(crate) fn close(&self, deadline: Instant) -> Closed {
+        self.inbox.close();
+        self.wait_for_admitted(deadline);
+        let mut state = self.shared.lock();
+        if state.stop.is_none() {
+            state.stop = Some(Stop { give_up: deadline });
+        }
+        drop(state);
+        self.shared.work.notify_all();
+        let closed = self.join_writer(deadline);
+        self.watch.end();
+        let watch = self.threads.lock().unwrap_or_else(PoisonError::into_inner).watch.take();
+        if let Some(thread) = watch.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+            let _ = thread.join();
+        }
+        closed
+    }
+
+    fn wait_for_admitted(&self, deadline: Instant) {
+        let mut state = self.shared.lock();
+        while state.counts.admitted > 0 && state.stop.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn join_writer(&self, deadline: Instant) -> Closed {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = threads.writer.take() else { return self.closed_before() };
+        // Trap J14: the last handle may be dropped by a waker that runs on the writer itself.
+        if writer.thread().id() == std::thread::current().id() {
+            return Closed::GaveUp;
+        }
+        if !self.writer_ended_by(&writer, deadline) {
+            // It is stuck in a system call; the thread is left behind and the operating system ends it.
+            return Closed::GaveUp;
+        }
+        match writer.join() {
+            Ok(Next::Ended) => Closed::InOrder,
+            _ => Closed::GaveUp,
+        }
+    }
+
+    fn closed_before(&self) -> Closed {
+        let nothing_left = self.inbox.counts().queued == 0;
+        if nothing_left { Closed::InOrder } else { Closed::GaveUp }
+    }
+
+    /// Waits for the writer thread without blocking for ever on a stalled disk.
+    fn writer_ended_by(&self, writer: &JoinHandle<Next>, deadline: Instant) -> bool {
+        let mut state = self.shared.lock();
+        loop {
+            if state.writer_ended || writer.is_finished() {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Watch {
+    /// Looks at regular times whether a group is overdue.
+    fn run(&self, inbox: &Inbox, clock: &dyn Clock) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*ended {
+            let interval = inbox.expiry_interval();
+            ended = self.changed.wait_timeout(ended, interval).unwrap_or_else(PoisonError::into_inner).0;
+            if !*ended {
+                inbox.expire(clock.now());
+            }
+        }
+    }
+
+    fn end(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    held: &Held,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, OpenError> {
+    let thread = std::thread::Builder::new().name(name.into());
+    thread.spawn(run).map_err(OpenError::io("start a thread for", &held.dir))
+}

@@ -1,0 +1,30 @@
+//! What the journal wants written down about itself; `audit` turns each into a record.
+
+use crate::clock::Timestamp;
+
+/// Something that happened to the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TrailEvent {
+    /// Writing works again after it did not.
+    Outage(Outage),
+    /// Records were lost for want of memory while the trail was not failing.
+    Lost { count: u64, first: Timestamp, last: Timestamp },
+    /// The wall clock moved against the monotonic one by this many µs.
+    ClockStep { from: Timestamp, to: Timestamp, by_us: i64 },
+    /// The volume was full: the reserve file was given back so that the outage can be written.
+    ReserveReleased { at: Timestamp },
+}
+
+/// A time in which nothing could be made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outage {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) cause: String,
+    /// Writes that failed.
+    pub(crate) failures: u64,
+    /// Records that waited in memory when writing worked again.
+    pub(crate) waited: u64,
+    /// Records that did not fit into memory.
+    pub(crate) lost: u64,
+}

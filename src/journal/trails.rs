@@ -1,0 +1,73 @@
+//! The base directory: one trail for this process, and those that nobody holds any more.
+//!
+//! A trail is a directory `trail-<uuid>` with a lock file that is never removed. Whoever holds the
+//! lock writes the trail. The lock is the kernel's: it is gone with the process, however it ends.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use uuid::Uuid;
+
+use crate::disk::{Disk, DiskLock};
+
+use super::error::OpenError;
+
+const PREFIX: &str = "trail-";
+const LOCK: &str = "lock";
+
+/// A trail whose lock this process holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) id: Uuid,
+    pub(crate) dir: PathBuf,
+    /// Released when dropped.
+    pub(crate) lock: Box<dyn DiskLock>,
+}
+
+/// The directory of a trail.
+pub(crate) fn dir_of(base: &Path, id: Uuid) -> PathBuf {
+    base.join(format!("{PREFIX}{id}"))
+}
+
+/// Makes the base directory, if it is missing.
+pub(crate) fn prepare(disk: &dyn Disk, base: &Path) -> Result<(), OpenError> {
+    disk.create_dir(base).map_err(OpenError::io("make the directory", base))
+}
+
+/// The ids of all trails below a base, oldest first. Other names are not ours and are left alone.
+pub(crate) fn list(disk: &dyn Disk, base: &Path) -> io::Result<Vec<Uuid>> {
+    let mut ids: Vec<Uuid> = disk
+        .list(base)?
+        .into_iter()
+        .filter(|entry| entry.is_dir)
+        .filter_map(|entry| {
+            let id = Uuid::try_parse(entry.name.strip_prefix(PREFIX)?).ok()?;
+            (dir_of(Path::new(""), id) == Path::new(&entry.name)).then_some(id)
+        })
+        .collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Takes a trail, if nobody holds it.
+pub(crate) fn hold(disk: &dyn Disk, base: &Path, id: Uuid) -> Result<Option<Held>, OpenError> {
+    let dir = dir_of(base, id);
+    let path = dir.join(LOCK);
+    match disk.lock(&path) {
+        Ok(lock) => Ok(Some(Held { id, dir, lock })),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(OpenError::io("lock", path)(error)),
+    }
+}
+
+/// Makes a trail and takes it.
+pub(crate) fn create(disk: &dyn Disk, base: &Path, id: Uuid) -> Result<Held, OpenError> {
+    let dir = dir_of(base, id);
+    disk.create_dir(&dir).map_err(OpenError::io("make the directory", &dir))?;
+    disk.sync_dir(base).map_err(OpenError::io("sync", base))?;
+    let path = dir.join(LOCK);
+    let lock = disk.lock(&path).map_err(OpenError::io("lock", path))?;
+    Ok(Held { id, dir, lock })
+}
