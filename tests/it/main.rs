@@ -1,0 +1,8 @@
+//! The one integration test binary: each subject is a module, so that the crate is linked once.
+
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod support;
