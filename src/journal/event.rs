@@ -1,5 +1,7 @@
 //! What the journal wants written down about itself; `audit` turns each into a record.
 
+use std::{fmt, sync::Arc};
+
 use crate::clock::Timestamp;
 
 /// Something that happened to the trail.
@@ -27,4 +29,24 @@ pub(crate) struct Outage {
     pub(crate) waited: u64,
     /// Records that did not fit into memory.
     pub(crate) lost: u64,
+}
+
+/// Where events go: a function that must neither wait nor call back into the journal.
+#[derive(Clone)]
+pub(crate) struct Events(Arc<dyn Fn(TrailEvent) + Send + Sync>);
+
+impl Events {
+    pub(crate) fn new(take: impl Fn(TrailEvent) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    pub(crate) fn send(&self, event: TrailEvent) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
 }

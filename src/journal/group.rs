@@ -84,9 +84,10 @@ impl Waiters {
 }
 
 impl Fate {
-    pub(crate) fn commit(&self, head: TreeHead) {
+    /// Says that the group is durable, and wakes everybody. Returns how many wakers panicked.
+    pub(crate) fn commit(&self, head: TreeHead) -> u32 {
         let _ = self.committed.set(head);
-        self.wake();
+        self.wake()
     }
 
     pub(crate) fn time_out(&self) {

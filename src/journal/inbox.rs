@@ -9,7 +9,6 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{SyncSender, TrySendError},
     },
     time::{Duration, Instant},
 };
@@ -21,7 +20,7 @@ use crate::{clock::Timestamp, evidence::TreeHead};
 
 use super::{
     Rejected, Settings,
-    event::TrailEvent,
+    event::Events,
     group::{Fate, Group, Ticket},
     line::{Control, Intent, Prepared},
 };
@@ -136,8 +135,7 @@ pub(crate) struct Shared {
     failing: AtomicBool,
     /// Numbers below it are durable.
     pub(crate) mark: watch::Sender<u64>,
-    events: SyncSender<TrailEvent>,
-    pub(crate) events_dropped: AtomicU64,
+    pub(crate) events: Events,
     pub(crate) writer_panics: AtomicU64,
 }
 
@@ -175,17 +173,10 @@ impl Shared {
             flying.wake();
         }
     }
-
-    /// Hands an event on without ever waiting; one that does not fit is counted.
-    pub(crate) fn event(&self, event: TrailEvent) {
-        if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
-            self.events_dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Inbox {
-    pub(crate) fn new(settings: Settings, first: FirstGroup, events: SyncSender<TrailEvent>) -> (Self, Arc<Shared>) {
+    pub(crate) fn new(settings: Settings, first: FirstGroup, events: Events) -> (Self, Arc<Shared>) {
         let state = State {
             front: Group::default(),
             spare: None,
@@ -209,7 +200,6 @@ impl Inbox {
             failing: AtomicBool::new(false),
             mark: watch::Sender::new(first.durable),
             events,
-            events_dropped: AtomicU64::new(0),
             writer_panics: AtomicU64::new(0),
         });
         (Self { shared: Arc::clone(&shared) }, shared)
@@ -332,10 +322,9 @@ impl Inbox {
         }
     }
 
-    /// Events that did not fit, and panics that the writer survived.
-    pub(crate) fn mishaps(&self) -> (u64, u64) {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (load(&self.shared.events_dropped), load(&self.shared.writer_panics))
+    /// Panics that the writer survived.
+    pub(crate) fn writer_panics(&self) -> u64 {
+        self.shared.writer_panics.load(Ordering::Relaxed)
     }
 
     /// Counts time-outs, marks the trail failing and lets the waiters go, when a group has been in

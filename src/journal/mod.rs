@@ -22,6 +22,7 @@ mod event;
 mod group;
 mod inbox;
 pub(crate) mod line;
+mod opening;
 pub(crate) mod prune;
 mod reader;
 mod recovery;
@@ -31,10 +32,7 @@ pub(crate) mod trails;
 mod writer;
 
 use std::{
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        mpsc::SyncSender,
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -43,10 +41,11 @@ use crate::{clock::Clock, disk::SharedDisk, record::Origin};
 
 pub use error::{CommitError, Rejected};
 pub(crate) use error::{Damage, OpenError};
-pub(crate) use event::{Outage, TrailEvent};
-pub(crate) use group::Ticket;
+pub(crate) use event::{Events, Outage, TrailEvent};
+pub(crate) use group::{Committed, Ticket};
 pub(crate) use inbox::{Admission, Counts, Inbox, Urgency};
 pub(crate) use line::Prepared;
+pub(crate) use opening::{Base, Before, Left, Opened, Orphan, Settled};
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
 pub(crate) use reader::{Chunk, Entry, Gap, GapKind, Most, Reader};
 pub(crate) use recovery::{Recovered, Torn, recover};
@@ -78,6 +77,9 @@ pub(crate) struct Settings {
     pub(crate) retry_max: Duration,
 }
 
+/// How long the writer of a trail that was dropped without being closed goes on trying.
+const DROP_LIMIT: Duration = Duration::from_secs(5);
+
 impl Default for Settings {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
@@ -100,7 +102,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) origin: Origin,
-    held: Held,
+    held: Arc<Held>,
     inbox: Inbox,
     shared: Arc<Shared>,
     watch: Arc<Watch>,
@@ -141,7 +143,7 @@ pub(crate) struct Opening {
     pub(crate) recovered: Option<Recovered>,
     /// The highest generation of any file in it.
     pub(crate) generation: u64,
-    pub(crate) events: SyncSender<TrailEvent>,
+    pub(crate) events: Events,
 }
 
 impl Journal {
@@ -149,7 +151,7 @@ impl Journal {
     /// an unwritable trail shows as failing, not as an error here.
     pub(crate) fn start(opening: Opening) -> Result<Self, OpenError> {
         let Opening { disk, clock, settings, origin, held, recovered, generation, events } = opening;
-        let commit_timeout = settings.commit_timeout;
+        let held = Arc::new(held);
         let reserve = reserve::Reserve::take(&*disk, &held.dir, settings.reserve_bytes);
         let (tree, open, carry) = recovered.map_or_else(Default::default, |from| (from.tree, from.open, from.carry));
         let first = FirstGroup {
@@ -162,7 +164,7 @@ impl Journal {
         let writer = Writer {
             hand: Some(Hand::new(carry, &tree, clock.now())),
             disk,
-            dir: held.dir.clone(),
+            held: Arc::clone(&held),
             origin: origin.clone(),
             pace: Pace::start(&*clock),
             clock: Arc::clone(&clock),
@@ -182,7 +184,7 @@ impl Journal {
                 move || watch.run(&inbox, &*clock)
             })?),
         };
-        tracing::debug!(target: "tower_audit", trail = %origin.trail, ?commit_timeout, "audit trail opened");
+        tracing::debug!(target: "tower_audit", trail = %origin.trail, "audit trail opened");
         Ok(Self { origin, held, inbox, shared, watch, threads: Mutex::new(threads) })
     }
 
@@ -194,13 +196,20 @@ impl Journal {
         &self.held.dir
     }
 
-    /// Refuses new work, waits for admitted work, commits everything and marks the end.
+    /// Refuses new work, and waits until `deadline` at most for what was admitted. Returns how much
+    /// of that is still open.
+    pub(crate) fn refuse(&self, deadline: Instant) -> u64 {
+        self.inbox.close();
+        self.wait_for_admitted(deadline);
+        self.inbox.counts().admitted
+    }
+
+    /// Refuses new work, commits everything and marks the end.
     ///
     /// Blocks until `deadline` at most. Another call returns at once with the same answer as far
     /// as it is known.
     pub(crate) fn close(&self, deadline: Instant) -> Closed {
-        self.inbox.close();
-        self.wait_for_admitted(deadline);
+        self.refuse(deadline);
         let mut state = self.shared.lock();
         if state.stop.is_none() {
             state.stop = Some(Stop { give_up: deadline });
@@ -214,6 +223,11 @@ impl Journal {
             let _ = thread.join();
         }
         closed
+    }
+
+    /// Gives the lock on, once the trail is closed.
+    fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held)
     }
 
     fn wait_for_admitted(&self, deadline: Instant) {
@@ -265,6 +279,16 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Asks the writer to end without waiting for it; [`close`](Self::close) is the way to wait.
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.shared.lock().stop.get_or_insert(Stop { give_up: Instant::now() + DROP_LIMIT });
+        self.shared.work.notify_all();
+        self.watch.end();
+    }
+}
+
 impl Watch {
     /// Looks at regular times whether a group is overdue.
     fn run(&self, inbox: &Inbox, clock: &dyn Clock) {
@@ -292,3 +316,6 @@ fn spawn<T: Send + 'static>(
     let thread = std::thread::Builder::new().name(name.into());
     thread.spawn(run).map_err(OpenError::io("start a thread for", &held.dir))
 }
+
+#[cfg(test)]
+mod tests;

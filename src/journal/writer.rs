@@ -8,7 +8,6 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::PathBuf,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -29,13 +28,15 @@ use super::{
     line::{Commit, Control, FORMAT, Head},
     reserve::Reserve,
     segment::{OpenSegment, SegmentName},
+    trails::Held,
 };
 
 /// The state of the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) disk: SharedDisk,
-    pub(crate) dir: PathBuf,
+    /// The lock stays with the thread that writes, whoever else is gone.
+    pub(crate) held: Arc<Held>,
     pub(crate) origin: Origin,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
@@ -202,7 +203,7 @@ impl Writer {
             contents.extend_from_slice(line);
         }
         contents.extend_from_slice(&hand.group.bytes);
-        self.segment = Some(OpenSegment::create(&*self.disk, &self.dir, name, &contents)?);
+        self.segment = Some(OpenSegment::create(&*self.disk, &self.held.dir, name, &contents)?);
         Ok(())
     }
 
@@ -230,17 +231,18 @@ impl Writer {
         }
         let head = self.tree.head();
         let fate = Arc::clone(&group.fate);
-        let mut state = self.shared.lock();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
         state.landed(head);
         state.spare = Some(group.recycle());
         let events = self.troubles_over(&mut state);
         drop(state);
-        self.shared.mark.send_replace(head.size);
+        shared.mark.send_replace(head.size);
         self.wake(&fate, head);
         for event in events.into_iter().chain(self.clock_step()) {
-            self.shared.event(event);
+            self.shared.events.send(event);
         }
-        self.reserve.restore(&*self.disk, &self.dir);
+        self.reserve.restore(&*self.disk, &self.held.dir);
     }
 
     fn wake(&self, fate: &super::group::Fate, head: TreeHead) {
@@ -304,8 +306,8 @@ impl Writer {
             self.shared.wake_all();
         }
         let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        if full && self.reserve.release(&*self.disk, &self.dir) {
-            self.shared.event(TrailEvent::ReserveReleased { at: now });
+        if full && self.reserve.release(&*self.disk, &self.held.dir) {
+            self.shared.events.send(TrailEvent::ReserveReleased { at: now });
         }
     }
 

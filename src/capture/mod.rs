@@ -1,0 +1,17 @@
+//! Turns what happens into records: one for each piece of work, whatever its end.
+//!
+//! | the work | outcome, unless the work said one itself |
+//! |---|---|
+//! | returns | `success`; for [`Job::try_run`] an `Err` is `error` |
+//! | panics | `error`; the record is appended, then the panic goes on |
+//! | is dropped before it returned | `cancelled` |
+//! | ends with its process, and was `Strict` | `unknown`, written at the next start |
+
+mod current;
+mod job;
+mod recorder;
+mod scope;
+
+pub use job::{Job, Run, StrictJob};
+pub(crate) use recorder::Recorder;
+pub use scope::{AuditScope, CommitScope};

@@ -1,0 +1,110 @@
+//! What every way of capturing shares: the front door, the time, the ids, the service's name.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{
+    clock::{Clock, IdSource, RecordId, Timestamp},
+    journal::{Admission, Inbox, Prepared, Rejected, Ticket, Urgency},
+    record::{Outcome, Record, Service},
+};
+
+/// Finishes records on the caller's thread and hands them to the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    inbox: Inbox,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    service: Arc<Service>,
+}
+
+/// A record that was appended.
+#[derive(Debug)]
+pub(crate) struct Appended {
+    pub(crate) id: RecordId,
+    pub(crate) ticket: Ticket,
+}
+
+/// Whether the record belongs to work that was let in before.
+#[derive(Debug)]
+pub(crate) enum Standing<'a> {
+    /// It may be refused when the queue is full.
+    New,
+    /// It is taken as long as there is memory.
+    Admitted(&'a Admission),
+    /// The trail writes about itself: as admitted work.
+    Own,
+}
+
+impl Recorder {
+    pub(crate) fn new(inbox: Inbox, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, service: Service) -> Self {
+        Self { inbox, clock, ids, service: Arc::new(service) }
+    }
+
+    pub(crate) const fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn new_id(&self, at: Timestamp) -> RecordId {
+        self.ids.next(at)
+    }
+
+    /// Finishes a record and appends it. The author of a record that says no outcome states a
+    /// fact, so it is a success.
+    pub(crate) fn record(&self, record: Record, urgency: Urgency) -> Result<Appended, Rejected> {
+        let at = self.now();
+        self.append(stated(record), (self.new_id(at), at), None, urgency, &Standing::New)
+    }
+
+    /// Appends one of the trail's own records. What cannot be taken is counted by the journal.
+    pub(crate) fn own(&self, record: Record) -> Option<Appended> {
+        let at = self.now();
+        self.append(stated(record), (self.new_id(at), at), None, Urgency::Buffered, &Standing::Own).ok()
+    }
+
+    pub(crate) fn append(
+        &self,
+        record: Record,
+        (id, at): (RecordId, Timestamp),
+        closes: Option<Uuid>,
+        urgency: Urgency,
+        standing: &Standing<'_>,
+    ) -> Result<Appended, Rejected> {
+        let finished = record.finish(id, at, &self.service);
+        let line = Prepared::new(&finished.json, closes);
+        let ticket = match standing {
+            Standing::New => self.inbox.append(&line, urgency)?,
+            Standing::Admitted(_) | Standing::Own => self.inbox.append_admitted(&line, urgency, self.now())?,
+        };
+        Ok(Appended { id: finished.id, ticket })
+    }
+
+    /// Appends an intent: the record as far as it is known, with outcome `unknown`.
+    pub(crate) fn intend(&self, record: Record, id: RecordId, at: Timestamp) -> Result<Ticket, Rejected> {
+        let finished = record.outcome(Outcome::Unknown).finish(id, at, &self.service);
+        match RawValue::from_string(finished.json) {
+            Ok(json) => self.inbox.open(id.as_uuid(), json),
+            // Our own serialiser made it.
+            Err(_) => Err(Rejected::Lost),
+        }
+    }
+
+    /// The line that settles an intent which a dead process left open.
+    pub(crate) fn verdict(&self, intent: &RawValue, id: Uuid, reason: &str) -> Option<Prepared> {
+        let record = Record::from_json(intent.get()).ok()?;
+        let own = record.id().filter(|own| own.as_uuid() == id)?;
+        let finished = record.outcome(Outcome::Unknown).reason(reason).finish(own, self.now(), &self.service);
+        Some(Prepared::new(&finished.json, Some(id)))
+    }
+}
+
+fn stated(mut record: Record) -> Record {
+    record.outcome.get_or_insert(Outcome::Success);
+    record
+}
