@@ -1,0 +1,329 @@
+//! The record as JSON: exact bytes out, tolerant in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
+
+use super::{
+    Action, Actor, Application, Change, Context, Fault, Outcome, Record, Service, Target, Tenant,
+    marks::{Marks, Place, cap},
+    value,
+};
+use crate::{
+    clock::{RecordId, Timestamp},
+    text::Text,
+};
+
+/// The version of the format that is written; readers take every version of the same major.
+pub(super) const SCHEMA: &str = "1.0";
+
+/// A record as it goes into the trail.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The record's id.
+    pub(crate) id: RecordId,
+    /// The record's exact bytes: one line, at most 64 KiB.
+    pub(crate) json: String,
+    /// Whether something was cut; the record says what.
+    pub(crate) truncated: bool,
+}
+
+/// A text that is not a record of a version this crate reads.
+#[derive(Debug, thiserror::Error)]
+#[error("not a record of format version 1")]
+#[non_exhaustive]
+pub struct RecordError {
+    source: serde_json::Error,
+}
+
+/// The order of the fields is that of the published format.
+#[derive(Serialize)]
+struct Wire<'a> {
+    id: RecordId,
+    timestamp: Timestamp,
+    schema: &'static str,
+    service: &'a Service,
+    action: &'a Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: &'a Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Fault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: &'a Option<Actor>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    targets: &'a [Target],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a Tenant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<&'a Application>,
+    #[serde(skip_serializing_if = "Context::is_empty")]
+    context: &'a Context,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    changes: &'a [Change],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    details: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<Timestamp>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    truncated: &'a BTreeMap<String, u64>,
+}
+
+impl Record {
+    /// Makes the record's exact bytes: texts made clean, everything capped, defaults filled in.
+    ///
+    /// A record that already has an id (an intent read back, a draft) keeps it, its timestamp and
+    /// its service; any other gets `id`, which must be one for `at`.
+    pub(crate) fn finish(mut self, id: RecordId, at: Timestamp, service: &Service) -> Finished {
+        let (id, timestamp) = match self.id {
+            Some(own) => (own, self.timestamp.unwrap_or_else(|| own.timestamp())),
+            None => (id, at),
+        };
+        let mut truncated = std::mem::take(&mut self.truncated);
+        let mut marks = Marks::new(&mut truncated);
+        let own = self.service.take();
+        let service = own.as_ref().unwrap_or(service).cleaned(&mut marks);
+        self.clean(&mut marks);
+        self.truncated = truncated;
+
+        let mut json = self.write(id, timestamp, &service);
+        for part in [Part::Details, Part::Changes, Part::Targets] {
+            if let Some(excess @ 1..) = json.len().checked_sub(cap::RECORD) {
+                self.give_way(part, excess);
+                json = self.write(id, timestamp, &service);
+            }
+        }
+        Finished {
+            id,
+            json,
+            truncated: !self.truncated.is_empty(),
+        }
+    }
+
+    /// Reads a record as any 1.x version of the format wrote it.
+    ///
+    /// Fields this version does not know are passed over, and so are words of `outcome` and
+    /// `actor.type`, which become `unknown`. What was cut or escaped when the record was written
+    /// stays so.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] for what is not JSON (so also for a lone surrogate), lacks a required field,
+    /// or says that it is of another major version; its source says where.
+    pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, RecordError> {
+        serde_json::from_slice(json.as_ref()).map_err(|source| RecordError { source })
+    }
+
+    fn write(&self, id: RecordId, timestamp: Timestamp, service: &Service) -> String {
+        let wire = Wire {
+            id,
+            timestamp,
+            schema: SCHEMA,
+            service,
+            action: &self.action,
+            category: self.category.as_deref().or_else(|| self.action.noun()),
+            outcome: self.outcome.unwrap_or_default(),
+            reason: &self.reason,
+            error: self.error.as_ref().filter(|error| !error.is_empty()),
+            actor: &self.actor,
+            targets: &self.targets,
+            tenant: self.tenant.as_ref().filter(|tenant| !tenant.is_empty()),
+            application: self.application.as_ref().filter(|it| !it.is_empty()),
+            context: &self.context,
+            changes: &self.changes,
+            details: &self.details,
+            count: self.count,
+            first: self.first,
+            last: self.last,
+            truncated: &self.truncated,
+        };
+        let mut json = Vec::with_capacity(1024);
+        let written = serde_json::to_writer(&mut json, &wire);
+        debug_assert!(written.is_ok(), "{written:?}");
+        #[expect(
+            clippy::expect_used,
+            reason = "every map here has text for keys, so serde_json cannot fail, and it writes UTF-8"
+        )]
+        String::from_utf8(json).expect("JSON is UTF-8")
+    }
+
+    fn clean(&mut self, marks: &mut Marks<'_>) {
+        let field = Place::field;
+        marks.required(field("action"), self.action.text_mut(), Action::MAX_BYTES);
+        marks.option(field("category"), &mut self.category, cap::NAME);
+        marks.option(field("reason"), &mut self.reason, cap::REASON);
+        if let Some(error) = &mut self.error {
+            error.clean(field("error"), marks);
+        }
+        if let Some(actor) = &mut self.actor {
+            actor.clean(field("actor"), marks);
+        }
+        for (index, target) in self.targets.iter_mut().enumerate() {
+            target.clean(field("targets").at(index), marks);
+        }
+        if let Some(tenant) = &mut self.tenant {
+            tenant.clean(field("tenant"), marks);
+        }
+        if let Some(application) = &mut self.application {
+            application.clean(field("application"), marks);
+        }
+        self.context.clean(field("context"), marks);
+        for (index, change) in self.changes.iter_mut().enumerate() {
+            change.clean(field("changes").at(index), marks);
+        }
+        value::clean_map(&mut self.details, field("details"), marks, cap::DEPTH);
+    }
+
+    /// Removes from a part what must go so that the record gets `excess` bytes shorter, if it can.
+    fn give_way(&mut self, part: Part, excess: usize) {
+        // The mark itself needs room.
+        let excess = excess + 64;
+        let mut marks = Marks::new(&mut self.truncated);
+        let (name, original) = match part {
+            Part::Details => ("details", shrink_map(&mut self.details, excess)),
+            Part::Changes => ("changes", shrink_list(&mut self.changes, excess)),
+            Part::Targets => ("targets", shrink_list(&mut self.targets, excess)),
+        };
+        if let Some(original) = original {
+            marks.gave_way(name, original);
+        }
+    }
+}
+
+/// The parts that give way in a record that is too large, in this order.
+#[derive(Clone, Copy)]
+enum Part {
+    Details,
+    Changes,
+    Targets,
+}
+
+/// Removes the largest entries; answers the bytes of all there were.
+fn shrink_map(map: &mut Map<String, Value>, excess: usize) -> Option<usize> {
+    if map.is_empty() {
+        return None;
+    }
+    let original = size_of(map);
+    let mut sizes: Vec<(usize, String)> = map
+        .iter()
+        .map(|(key, value)| (size_of(&(key, value)), key.clone()))
+        .collect();
+    sizes.sort_unstable();
+    let mut removed = 0;
+    while removed < excess {
+        let Some((size, key)) = sizes.pop() else {
+            break;
+        };
+        map.remove(&key);
+        removed += size;
+    }
+    Some(original)
+}
+
+/// Removes entries from the end; answers the bytes of all there were.
+fn shrink_list<T: Serialize>(list: &mut Vec<T>, excess: usize) -> Option<usize> {
+    if list.is_empty() {
+        return None;
+    }
+    let original = size_of(list);
+    let mut removed = 0;
+    while removed < excess {
+        let Some(last) = list.pop() else { break };
+        removed += size_of(&last);
+    }
+    Some(original)
+}
+
+/// The bytes of a value as JSON.
+pub(super) fn size_of(value: &impl Serialize) -> usize {
+    serde_json::to_vec(value).map_or(0, |json| json.len())
+}
+
+/// The `schema` field: checked when read, the same for all that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Schema;
+
+impl<'de> Deserialize<'de> for Schema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let version = Text::deserialize(deserializer)?;
+        match version.split_once('.') {
+            Some(("1", _)) => Ok(Self),
+            _ => Err(de::Error::custom(
+                "a format version other than 1.x; a later tower-audit may read it",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Http;
+    use std::time::Duration;
+
+    fn sample() -> Record {
+        Record::new("document.create")
+            .success()
+            .actor(
+                Actor::user("146")
+                    .name("Flapjack Toasty")
+                    .email("flapjack@example.com")
+                    .auth_method("password")
+                    .credential("session", "hmac-sha256:k1:9f"),
+            )
+            .target(Target::new("document", "4cq1mN").name("Untitled document"))
+            .tenant(Tenant::new(42).name("Grist Labs").domain("gristlabs"))
+            .application(Application::new("web").name("Web console"))
+            .context(
+                Context::new()
+                    .ip_address("39.139.42.243")
+                    .peer_address("10.0.0.7")
+                    .forwarded("39.139.42.243")
+                    .user_agent("Mozilla/5.0 …")
+                    .session_id("hmac-sha256:k1:9f")
+                    .request_id("r-1")
+                    .trace_id("4bf92f3577b34da6a3ce929d0e0e4736")
+                    .span_id("00f067aa0ba902b7")
+                    .http(Http::new().method("POST").route("/api/docs").status(201))
+                    .duration(Duration::from_micros(1834)),
+            )
+            .change("name", "a", "b")
+            .detail(
+                "workspace",
+                serde_json::json!({"id": 97, "name": "Secret Plans"}),
+            )
+    }
+
+    #[test]
+    fn a_record_is_written_as_designed() {
+        let at = "2026-11-20T13:34:01.123456Z".parse().unwrap();
+        let service = Service::new("docs").version("1.4.2").instance("web-1");
+        let finished = sample().finish(RecordId::lowest_at(at), at, &service);
+        assert!(!finished.truncated);
+        assert_eq!(
+            finished.json,
+            concat!(
+                r#"{"id":"01a1f929-fda3-774b-8000-000000000000","timestamp":"2026-11-20T13:34:01.123456Z","schema":"1.0","#,
+                r#""service":{"name":"docs","version":"1.4.2","instance":"web-1"},"#,
+                r#""action":"document.create","category":"document","outcome":"success","#,
+                r#""actor":{"type":"user","id":"146","name":"Flapjack Toasty","email":"flapjack@example.com","#,
+                r#""auth_method":"password","credential":{"type":"session","id":"hmac-sha256:k1:9f"}},"#,
+                r#""targets":[{"type":"document","id":"4cq1mN","name":"Untitled document"}],"#,
+                r#""tenant":{"id":"42","name":"Grist Labs","domain":"gristlabs"},"application":{"id":"web","name":"Web console"},"#,
+                r#""context":{"ip_address":"39.139.42.243","peer_address":"10.0.0.7","forwarded":["39.139.42.243"],"#,
+                r#""user_agent":"Mozilla/5.0 …","session_id":"hmac-sha256:k1:9f","request_id":"r-1","#,
+                r#""trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","#,
+                r#""http":{"method":"POST","route":"/api/docs","status":201},"duration_us":1834},"#,
+                r#""changes":[{"field":"name","previous":"a","current":"b"}],"#,
+                r#""details":{"workspace":{"id":97,"name":"Secret Plans"}}}"#,
+            )
+        );
+    }
+}
