@@ -1,5 +1,6 @@
 //! An audit trail for Rust services.
 
+mod capture;
 pub mod clock;
 mod delivery;
 pub mod disk;
@@ -15,3 +16,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
+
+pub use capture::{AuditScope, CommitScope, Job, Run, StrictJob};
+pub use journal::{CommitError, Rejected};
+pub use record::{Actor, Outcome, Record, Target};

@@ -71,6 +71,11 @@ impl RecordId {
         self.0.as_bytes()
     }
 
+    /// The same id as the journal keeps it.
+    pub(crate) const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
     /// The time the id was made for, exactly.
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
