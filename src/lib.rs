@@ -13,7 +13,7 @@ mod sql;
 pub mod stats;
 #[cfg(feature = "sqlite")]
 pub mod store;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;
 

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! For tests: of this crate, and of services that use it.
+
+pub mod disk;
