@@ -1,5 +1,6 @@
 //! An audit trail for Rust services.
 
+mod address;
 pub mod clock;
 mod delivery;
 pub mod disk;
