@@ -1,5 +1,6 @@
 //! An audit trail for Rust services.
 
+mod address;
 mod capture;
 pub mod clock;
 mod delivery;

@@ -23,8 +23,15 @@
 //! dead process left behind is delivered by the living one), in any order between trails and in
 //! ascending order of number within one.
 
+#[cfg(feature = "sqlite")]
+mod sql;
+
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
+#[cfg(feature = "sqlite")]
+pub use self::sql::SqliteSink;
+#[cfg(feature = "sqlite")]
+pub use crate::sql::{TablePrefix, TablePrefixError};
 use crate::{
     clock::Timestamp,
     evidence::{Hash, TreeHead},

@@ -5,4 +5,6 @@ mod docs;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod sinks;
+#[cfg(test)]
 mod support;

@@ -1,0 +1,374 @@
+//! Addresses: `scheme://location?option=value&…`, read strictly.
+//!
+//! A location that begins with `/` is an absolute path, any other is relative to the working
+//! directory. `%` begins an escape, as in any URL; `+` stands for itself. An option that is not
+//! known, stands twice or has no value is an error: a typo must not change what is kept.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+/// What is wrong with an address, and what would be right.
+///
+/// Whoever wrote the configuration must correct it; nothing was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UrlError {
+    /// The part that is wrong: `scheme`, `location` or `option rotate`.
+    pub part: String,
+    /// What stands there.
+    pub value: String,
+    /// What would be right.
+    pub expected: String,
+}
+
+impl UrlError {
+    pub(crate) fn new(
+        part: impl Into<String>,
+        value: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self {
+            part: part.into(),
+            value: value.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `Debug` of a string escapes what could confuse a terminal.
+        write!(
+            f,
+            "wrong {} in an address: {:?}; {}",
+            self.part, self.value, self.expected
+        )
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+/// An address taken apart and decoded. Take the options out, then call [`finish`](Self::finish).
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) scheme: String,
+    pub(crate) location: String,
+    options: Vec<(String, String)>,
+}
+
+impl Address {
+    /// Takes an address apart. `schemes` is what a suggestion is made from.
+    pub(crate) fn parse(text: &str, schemes: &[&str]) -> Result<Self, UrlError> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(no_scheme(text, schemes));
+        };
+        if !schemes.contains(&scheme) {
+            return Err(UrlError::new("scheme", scheme, suggest(scheme, schemes)));
+        }
+        if let Some((_, fragment)) = rest.split_once('#') {
+            return Err(UrlError::new(
+                "location",
+                format!("#{fragment}"),
+                "write a # that belongs to it as %23",
+            ));
+        }
+        let (location, query) = match rest.split_once('?') {
+            Some((location, query)) => (location, Some(query)),
+            None => (rest, None),
+        };
+        let location = decode(location, "location")?;
+        if location.is_empty() {
+            return Err(UrlError::new(
+                "location",
+                "",
+                format!("name a file: {scheme}:///path/to/file"),
+            ));
+        }
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            location,
+            options: query.map_or(Ok(Vec::new()), parse_options)?,
+        })
+    }
+
+    /// The location as a path.
+    pub(crate) fn path(&self) -> PathBuf {
+        PathBuf::from(&self.location)
+    }
+
+    /// Takes an option out and reads it; `expected` says what would be right.
+    pub(crate) fn take<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, UrlError> {
+        let Some(place) = self.options.iter().position(|(option, _)| option == name) else {
+            return Ok(None);
+        };
+        let (_, value) = self.options.swap_remove(place);
+        match read(&value) {
+            Some(read) => Ok(Some(read)),
+            None => Err(UrlError::new(format!("option {name}"), value, expected)),
+        }
+    }
+
+    /// Refuses what nobody took. `known` is what a suggestion is made from.
+    pub(crate) fn finish(self, known: &[&str]) -> Result<(), UrlError> {
+        match self.options.into_iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let expected = suggest(&name, known);
+                Err(UrlError::new("option", name, expected))
+            }
+        }
+    }
+}
+
+fn no_scheme(text: &str, schemes: &[&str]) -> UrlError {
+    // Only what looks like a scheme is repeated: the rest could hold a password.
+    let scheme = text.split([':', '/']).next().unwrap_or_default();
+    let expected = if schemes.contains(&scheme) && scheme.len() < text.len() {
+        format!("write {scheme}:// before the path")
+    } else {
+        format!("begin with {}", list(schemes, "://"))
+    };
+    UrlError::new("scheme", scheme, expected)
+}
+
+fn parse_options(query: &str) -> Result<Vec<(String, String)>, UrlError> {
+    let mut options: Vec<(String, String)> = Vec::new();
+    for pair in query.split('&') {
+        let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(UrlError::new("option", pair, "write it as name=value"));
+        };
+        let name = decode(name, "option")?;
+        let value = decode(value, &format!("option {name}"))?;
+        if options.iter().any(|(other, _)| *other == name) {
+            return Err(UrlError::new(
+                format!("option {name}"),
+                value,
+                "give it once",
+            ));
+        }
+        options.push((name, value));
+    }
+    Ok(options)
+}
+
+/// Undoes `%` escapes. NUL is refused: no file name can hold it.
+fn decode(text: &str, part: &str) -> Result<String, UrlError> {
+    let wrong = |expected: &str| UrlError::new(part, text, expected);
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    for piece in pieces {
+        let byte = piece
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| wrong("write % itself as %25"))?;
+        bytes.push(byte);
+        bytes.extend_from_slice(piece.get(2..).unwrap_or_default().as_bytes());
+    }
+    if bytes.contains(&0) {
+        return Err(wrong("it must not hold NUL"));
+    }
+    String::from_utf8(bytes).map_err(|_position_says_nothing| wrong("it must be UTF-8"))
+}
+
+/// `did you mean …?`, or the whole list when nothing is near.
+pub(crate) fn suggest(given: &str, known: &[&str]) -> String {
+    let nearest = known
+        .iter()
+        .map(|name| (distance(given, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 2 && *distance < name.len());
+    match nearest {
+        Some((_, name)) => format!("did you mean {name}?"),
+        None => format!("known here: {}", list(known, "")),
+    }
+}
+
+fn list(names: &[&str], after: &str) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{name}{after}")).collect();
+    names.join(", ")
+}
+
+/// How many characters must be put in, left out or replaced (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    // Bounded: a long text is far from every name, whatever comes after its first characters.
+    for (line, from) in from.chars().take(64).enumerate() {
+        let mut left = line + 1;
+        let mut next = vec![left];
+        for (to, above) in to.iter().zip(row.windows(2)) {
+            let &[diagonal, above] = above else { continue };
+            left = (left + 1)
+                .min(above + 1)
+                .min(diagonal + usize::from(*to != from));
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// What [`size`] reads, for messages.
+pub(crate) const SIZE: &str = "write a size such as 100MB (a million bytes each), 64MiB or 1048576";
+
+/// Bytes: a number alone, or with KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024).
+pub(crate) fn size(text: &str) -> Option<u64> {
+    let (number, unit) = number_and_unit(text)?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+/// What [`age`] reads, for messages.
+pub(crate) const AGE: &str = "write a time such as 30s, 15m, 12h or 7d";
+
+/// A time: a number with s, m, h or d.
+pub(crate) fn age(text: &str) -> Option<Duration> {
+    let (number, unit) = number_and_unit(text)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let seconds = number.checked_mul(factor).filter(|seconds| *seconds > 0)?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    Some((number.parse().ok()?, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMES: &[&str] = &["file", "sqlite"];
+
+    fn wrong(text: &str) -> (String, String, String) {
+        let error = Address::parse(text, SCHEMES).unwrap_err();
+        (error.part, error.value, error.expected)
+    }
+
+    #[test]
+    fn an_address_is_taken_apart_and_decoded() {
+        let mut address =
+            Address::parse("file:///var/a%20b.jsonl?rotate=1KB&age=1%64", SCHEMES).unwrap();
+        assert_eq!(address.location, "/var/a b.jsonl");
+        assert_eq!(address.take("rotate", SIZE, size), Ok(Some(1000)));
+        assert_eq!(
+            address.take("age", AGE, age),
+            Ok(Some(Duration::from_secs(86_400)))
+        );
+        assert_eq!(address.take("keep", "", |_| Some(())), Ok(None));
+        assert_eq!(address.finish(&[]), Ok(()));
+    }
+
+    #[test]
+    fn every_mistake_names_the_part_the_value_and_what_would_be_right() {
+        let cases = [
+            ("flie:///a", "scheme", "flie", "did you mean file?"),
+            (
+                "mongodb://a",
+                "scheme",
+                "mongodb",
+                "known here: file, sqlite",
+            ),
+            (
+                "sqlite:a.db",
+                "scheme",
+                "sqlite",
+                "write sqlite:// before the path",
+            ),
+            ("/var/log/a", "scheme", "", "begin with file://, sqlite://"),
+            (
+                "sqlite://",
+                "location",
+                "",
+                "name a file: sqlite:///path/to/file",
+            ),
+            (
+                "file:///a#b",
+                "location",
+                "#b",
+                "write a # that belongs to it as %23",
+            ),
+            ("file:///a%zz", "location", "/a%zz", "write % itself as %25"),
+            ("file:///a%ff", "location", "/a%ff", "it must be UTF-8"),
+            ("file:///a%00", "location", "/a%00", "it must not hold NUL"),
+            ("file:///a?keep", "option", "keep", "write it as name=value"),
+            ("file:///a?", "option", "", "write it as name=value"),
+            ("file:///a?=1", "option", "=1", "write it as name=value"),
+            ("file:///a?x=1&x=2", "option x", "2", "give it once"),
+        ];
+        for (text, part, value, expected) in cases {
+            assert_eq!(
+                wrong(text),
+                (part.into(), value.into(), expected.into()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_option_nobody_knows_gets_a_suggestion() {
+        let address = Address::parse("file:///a?rotat=1", SCHEMES).unwrap();
+        let error = address.finish(&["rotate", "age"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "wrong option in an address: \"rotat\"; did you mean rotate?"
+        );
+    }
+
+    #[test]
+    fn sizes_and_ages_have_units_and_are_never_zero() {
+        let sizes = [
+            ("1", Some(1)),
+            ("100MB", Some(100_000_000)),
+            ("64MiB", Some(64 << 20)),
+            ("0", None),
+            ("", None),
+            ("MB", None),
+            ("100 MB", None),
+            ("100mb", None),
+            ("-1", None),
+            ("1.5GB", None),
+            ("99999999999GB", None),
+        ];
+        for (text, expected) in sizes {
+            assert_eq!(size(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("90s", Some(90)),
+            ("2h", Some(7200)),
+            ("0d", None),
+            ("5", None),
+        ] {
+            assert_eq!(age(text), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_distance_counts_changed_characters() {
+        for (from, to, expected) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3)] {
+            assert_eq!(distance(from, to), expected, "{from} {to}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Where a store is: `sqlite://audit.db?prefix=audit_`.
+
+use std::path::{Path, PathBuf};
+
+use super::TablePrefix;
+use crate::address::{Address, UrlError};
+
+/// The schemes of stores.
+pub(crate) const SCHEMES: &[&str] = &["sqlite"];
+
+/// The options of a store's address.
+const OPTIONS: &[&str] = &["prefix"];
+
+/// A database file and the prefix of the tables in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) path: PathBuf,
+    pub(crate) prefix: TablePrefix,
+}
+
+impl Location {
+    /// Reads the rest of an address whose scheme is already known.
+    pub(crate) fn from_address(mut address: Address) -> Result<Self, UrlError> {
+        if address.location.starts_with(":memory:") {
+            return Err(UrlError::new(
+                "location",
+                address.location,
+                "a database in memory keeps nothing: name a file",
+            ));
+        }
+        let path = address.path();
+        let prefix = address.take(
+            "prefix",
+            "a prefix begins with a to z or _ and has at most 31 of a to z, 0 to 9 and _",
+            |text| text.parse().ok(),
+        )?;
+        address.finish(OPTIONS)?;
+        Ok(Self {
+            path,
+            prefix: prefix.unwrap_or_default(),
+        })
+    }
+}
+
+/// The address of a database file, for a person.
+pub(crate) fn display(path: &Path) -> String {
+    format!("sqlite://{}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Location, UrlError> {
+        Location::from_address(Address::parse(text, SCHEMES)?)
+    }
+
+    #[test]
+    fn relative_and_absolute_paths_and_a_prefix_are_read() {
+        let relative = read("sqlite://audit.db").unwrap();
+        assert_eq!(relative.path, Path::new("audit.db"));
+        assert_eq!(relative.prefix, TablePrefix::default());
+        let absolute = read("sqlite:///var/audit.db?prefix=a_").unwrap();
+        assert_eq!(absolute.path, Path::new("/var/audit.db"));
+        assert_eq!(absolute.prefix.as_str(), "a_");
+    }
+
+    #[test]
+    fn memory_wrong_prefixes_and_unknown_options_are_refused() {
+        for (text, part) in [
+            ("sqlite://:memory:", "location"),
+            ("sqlite://a.db?prefix=a-", "option prefix"),
+            ("sqlite://a.db?mode=ro", "option"),
+        ] {
+            assert_eq!(
+                read(text).map_err(|error| error.part),
+                Err(part.to_owned()),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! SQLite: one file, one writer at a time, any number of readers.
+//!
+//! WAL with `synchronous=FULL`: a batch that was committed is on stable storage. The file is made
+//! readable by its owner only, and so are the journals beside it.
+
+mod fault;
+mod statements;
+mod write;
+
+use std::{
+    fs, io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+    time::Duration,
+};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection,
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+pub(crate) use self::{
+    fault::{Fault, fault, reason},
+    statements::Statements,
+    write::{Group, WriteError, position, write},
+};
+use super::{
+    TablePrefix,
+    schema::{self, Migration, SchemaError, Version},
+};
+
+/// How long a statement waits for another process's lock before the batch is tried later.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Makes the file when it is missing, readable by its owner only.
+    Write,
+    /// Changes nothing, not even the mode of the journal.
+    Read,
+}
+
+/// Opens a database file.
+pub(crate) async fn connect(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+) -> sqlx::Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(busy_timeout)
+        // A statement here can be 30 kB long; it has no place in anybody's log.
+        .disable_statement_logging();
+    let options = match access {
+        Access::Read => options.read_only(true),
+        Access::Write => {
+            create_private(path)?;
+            options
+                .auto_vacuum(SqliteAutoVacuum::Incremental)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .pragma("journal_size_limit", "67108864")
+        }
+    };
+    options.connect().await
+}
+
+/// Makes the file before SQLite does: its journals take over the mode it has.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        // SQLite syncs what is in the file, but not that there is one.
+        Ok(_) => fs::File::open(directory_of(path))?.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Device and inode of the file that has this name now; `None` when there is none.
+///
+/// A database that was removed or replaced goes on to be written under no name at all.
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Why the tables could not be made or used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MigrateError {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+/// Brings the tables up to what this program knows.
+pub(crate) async fn migrate(
+    connection: &mut SqliteConnection,
+    prefix: &TablePrefix,
+) -> Result<(), MigrateError> {
+    let found = version(connection, prefix).await?;
+    if schema::missing(schema::SQLITE, found)?.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // Again, now that nobody else can change it.
+    let found = version(&mut transaction, prefix).await?;
+    for step in schema::missing(schema::SQLITE, found)? {
+        apply(&mut transaction, prefix, step).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn apply(
+    connection: &mut SqliteConnection,
+    prefix: &TablePrefix,
+    step: &Migration,
+) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(step.sql(prefix)))
+        .execute(&mut *connection)
+        .await?;
+    let note = format!(
+        "INSERT INTO {prefix}schema (number, name, major, minor, applied) \
+         VALUES (?1, ?2, ?3, ?4, CAST(unixepoch('subsec') * 1000000 AS INTEGER))"
+    );
+    sqlx::query(AssertSqlSafe(note))
+        .bind(step.number)
+        .bind(step.name)
+        .bind(step.version.major)
+        .bind(step.version.minor)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Whether the tables are there and in a format that this program reads.
+pub(crate) async fn check(
+    connection: &mut SqliteConnection,
+    prefix: &TablePrefix,
+) -> Result<(), MigrateError> {
+    let found = version(connection, prefix).await?;
+    Ok(schema::readable(schema::SQLITE, found)?)
+}
+
+/// The version of the tables; `None` when there are none with this prefix.
+async fn version(
+    connection: &mut SqliteConnection,
+    prefix: &TablePrefix,
+) -> sqlx::Result<Option<Version>> {
+    let table = sqlx::query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")
+        .bind(format!("{prefix}schema"))
+        .fetch_optional(&mut *connection)
+        .await?;
+    if table.is_none() {
+        return Ok(None);
+    }
+    let newest =
+        format!("SELECT major, minor FROM {prefix}schema ORDER BY major DESC, minor DESC LIMIT 1");
+    let row = sqlx::query(AssertSqlSafe(newest))
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| {
+        Ok(Version {
+            major: row.try_get(0)?,
+            minor: row.try_get(1)?,
+        })
+    })
+    .transpose()
+}
