@@ -98,7 +98,7 @@ impl TestDisk {
     /// How many calls of this kind were made, those that failed or still wait included.
     #[must_use]
     pub fn count(&self, call: Call) -> u64 {
-        self.state().counts.get(&call).copied().unwrap_or(0)
+        self.state().count(call)
     }
 
     /// The calls that came back since the start or [`clear_log`](Self::clear_log), in that order.
@@ -121,5 +121,32 @@ impl Operation {
             bytes,
             error: result.as_ref().err().map(io::Error::kind),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{disk::Disk, testing::disk::Fault};
+
+    #[test]
+    fn the_log_tells_what_was_done_in_order() {
+        let disk = TestDisk::new();
+        let mut file = disk.create_new(Path::new("file")).unwrap();
+        disk.inject(Fault::enospc([Call::Write]));
+        file.write_all(b"12").unwrap_err();
+        file.sync().unwrap();
+        let told: Vec<_> = disk.log().iter().map(Operation::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "CreateNew file",
+                "Write file 2 bytes: no storage space",
+                "Sync file"
+            ]
+        );
+        disk.clear_log();
+        assert_eq!(disk.log(), []);
+        assert_eq!(disk.count(Call::Write), 1);
     }
 }

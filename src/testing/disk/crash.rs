@@ -143,24 +143,6 @@ impl Crash {
         self.length = length;
         self
     }
-
-    /// The choice with this number: a bit for each page, then for each change of names.
-    fn numbered(number: u64, pages: usize, length: Length) -> Self {
-        let mut page_bits = number;
-        let mut name_bits = number.checked_shr(u32::try_from(pages).unwrap_or(u32::MAX));
-        Self::losing_all()
-            .pages(move |_| {
-                let keep = page_bits & 1 == 1;
-                page_bits >>= 1;
-                keep
-            })
-            .names(move |_| {
-                let keep = name_bits.is_some_and(|bits| bits & 1 == 1);
-                name_bits = name_bits.map(|bits| bits >> 1);
-                keep
-            })
-            .length(length)
-    }
 }
 
 impl TestDisk {
@@ -197,35 +179,6 @@ impl TestDisk {
         self.restarted(&state, crash)
     }
 
-    /// Every disk that a crash now could leave: all choices of unsynced pages, of unsynced names
-    /// and of length, each with a few words on what it kept.
-    ///
-    /// That is up to 2 to the power of (pages + names + 1) of them, made one by one; keep the sum
-    /// below 20. What happens to this disk afterwards does not change them.
-    pub fn every_crash(&self) -> impl Iterator<Item = (String, Self)> + use<> {
-        let frozen = self.after_kill();
-        let pages = frozen.unsynced_pages();
-        let names = frozen.unsynced_names();
-        let lengths = if frozen.state().volume.len_is_open() {
-            vec![Length::Shortest, Length::Longest]
-        } else {
-            vec![Length::Shortest]
-        };
-        let bits = u32::try_from(pages.len() + names.len()).unwrap_or(u32::MAX);
-        let end = 1_u64.checked_shl(bits).unwrap_or(u64::MAX);
-        (0..end).flat_map(move |number| {
-            let told = told(number, &pages, &names);
-            let each: Vec<_> = lengths
-                .iter()
-                .map(|length| {
-                    let crash = Crash::numbered(number, pages.len(), *length);
-                    (format!("{told}, {length:?}"), frozen.after_crash(crash))
-                })
-                .collect();
-            each
-        })
-    }
-
     fn restarted(&self, state: &State, crash: Crash) -> Self {
         let longest = crash.length == Length::Longest;
         let volume = state.volume.crashed(crash.page, crash.name, longest);
@@ -236,29 +189,13 @@ impl TestDisk {
     }
 }
 
-/// What a numbered choice keeps, in words.
-fn told(number: u64, pages: &[Page], names: &[NameChange]) -> String {
-    let pages = pages.iter().map(|page| {
-        let failed = if page.failed { " (failed)" } else { "" };
-        format!("{}[{}]{failed}", page.path.display(), page.index)
-    });
-    let names = names.iter().map(|change| format!("{change:?}"));
-    let all = pages.chain(names).enumerate();
-    let kept = all.filter(|(bit, _)| {
-        number
-            .checked_shr(u32::try_from(*bit).unwrap_or(u32::MAX))
-            .is_some_and(|bits| bits & 1 == 1)
-    });
-    let kept: Vec<String> = kept.map(|(_, what)| what).collect();
-    format!("kept: {}", kept.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::disk::{Disk, DiskFile};
+    use crate::{
+        disk::{Disk, DiskFile},
+        testing::disk::{Call, Fault},
+    };
 
     const PAGE: usize = 4096;
 
@@ -293,10 +230,8 @@ mod tests {
         file.write_all(b"x").unwrap();
         file.sync().unwrap();
         disk.sync_dir(Path::new("")).unwrap();
-        assert_eq!(
-            disk.after_crash(Crash::losing_all()).paths(),
-            [Path::new(""); 0]
-        );
+        let lost = disk.after_crash(Crash::losing_all());
+        assert_eq!(lost.paths(), Vec::<PathBuf>::new());
         let kept = disk.after_crash(Crash::keeping_all());
         assert_eq!(kept.bytes("dir/file").unwrap(), b"x");
         disk.sync_dir(Path::new("dir")).unwrap();
@@ -335,7 +270,7 @@ mod tests {
     fn bytes_of_a_failed_sync_are_read_back_and_never_written_by_a_later_one() {
         let (disk, mut file) = with_file();
         file.write_all(b"lost").unwrap();
-        disk.inject(super::super::Fault::eio([super::super::Call::Sync]));
+        disk.inject(Fault::eio([Call::Sync]));
         file.sync().unwrap_err();
         file.write_all(b"safe").unwrap();
         file.sync().unwrap();
@@ -388,28 +323,9 @@ mod tests {
         let both = disk.after_crash(Crash::losing_all().first_names(2));
         assert_eq!(both.paths(), [Path::new("next")]);
         let first = disk.after_crash(Crash::losing_all().first_names(1));
-        assert_eq!(first.paths(), [Path::new(""); 0]);
+        assert_eq!(first.paths(), Vec::<PathBuf>::new());
         let none = disk.crash(Crash::losing_all());
         assert_eq!(none.bytes("file").unwrap(), b"x");
-    }
-
-    #[test]
-    fn every_crash_goes_through_all_choices() {
-        let (disk, mut file) = with_file();
-        file.write_all(&[7; 2 * PAGE]).unwrap();
-        disk.create_new(Path::new("new")).unwrap();
-        let found: BTreeSet<_> = disk
-            .every_crash()
-            .map(|(_, after)| {
-                let bytes = after.bytes("file").unwrap();
-                let set = |page: usize| bytes.get(page * PAGE).is_some_and(|byte| *byte == 7);
-                (bytes.len(), set(0), set(1), after.bytes("new").is_ok())
-            })
-            .collect();
-        // Both lengths count only where the last page is lost.
-        assert_eq!(found.len(), 12, "{found:?}");
-        assert_eq!(disk.every_crash().count(), 16);
-        assert!(file.sync().is_ok(), "the disk goes on");
     }
 
     // trap J1
@@ -429,6 +345,32 @@ mod tests {
         next.lock(Path::new("lock")).unwrap_err();
         assert_eq!(next.bytes("file").unwrap(), b"x");
         assert_eq!(next.crash(Crash::losing_all()).bytes("file").unwrap(), b"");
+    }
+
+    #[test]
+    fn a_process_that_is_killed_gives_back_the_room_of_what_it_removed() {
+        let (disk, mut file) = with_file();
+        disk.set_capacity(4);
+        file.write_all(b"1234").unwrap();
+        disk.remove(Path::new("file")).unwrap();
+        let next = disk.process();
+        assert_eq!(next.space(Path::new("")).unwrap().available, 0);
+        disk.kill();
+        assert_eq!(next.space(Path::new("")).unwrap().available, 4);
+        drop(file);
+    }
+
+    #[test]
+    fn what_was_in_a_directory_is_gone_with_it() {
+        let disk = TestDisk::new();
+        disk.put("dir/file", b"x").unwrap();
+        disk.remove(Path::new("dir/file")).unwrap();
+        disk.remove_dir(Path::new("dir")).unwrap();
+        let removed = NameChange::Removed("dir".into());
+        let crash = Crash::losing_all().names(move |change| *change == removed);
+        let after = disk.crash(crash);
+        assert_eq!(after.paths(), Vec::<PathBuf>::new());
+        assert_eq!(after.list(Path::new("")).unwrap(), []);
     }
 
     #[test]

@@ -27,15 +27,6 @@ pub(super) struct Flight {
 }
 
 impl Content {
-    /// A file that has been on the disk for long.
-    pub(super) fn settled(bytes: &[u8]) -> Self {
-        Self {
-            cached: bytes.to_vec(),
-            durable: bytes.to_vec(),
-            ..Self::default()
-        }
-    }
-
     pub(super) fn append(&mut self, bytes: &[u8]) {
         let from = self.cached.len();
         self.cached.extend_from_slice(bytes);
@@ -80,11 +71,11 @@ impl Content {
         }
     }
 
-    /// Power goes: keeps the chosen pages, and no memory of the others.
+    /// The file after power went: with the chosen pages, and no memory of the others.
     ///
     /// `keep` is asked for the index of a page and whether its sync failed, in the order of
     /// [`unsynced`](Self::unsynced).
-    pub(super) fn crash(&mut self, mut keep: impl FnMut(usize, bool) -> bool, longest: bool) {
+    pub(super) fn crashed(&self, mut keep: impl FnMut(usize, bool) -> bool, longest: bool) -> Self {
         let mut durable = self.durable.clone();
         for (index, failed, range) in self.unsynced() {
             if keep(index, failed) {
@@ -95,7 +86,11 @@ impl Content {
         if longest {
             durable.resize(durable.len().max(self.cached.len()), 0);
         }
-        *self = Self::settled(&durable);
+        Self {
+            cached: durable.clone(),
+            durable,
+            ..Self::default()
+        }
     }
 
     /// What a crash may keep or lose: the index of a page, whether its sync failed, and the bytes.

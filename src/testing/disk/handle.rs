@@ -6,9 +6,11 @@ use std::{
     sync::{MutexGuard, PoisonError},
 };
 
-use rustix::io::Errno;
-
-use super::{Call, Fault, Operation, TestDisk, fault::hit, state::State};
+use super::{
+    Call, Fault, Operation, TestDisk,
+    fault::{EBADF, ENOSPC, hit},
+    state::State,
+};
 use crate::disk::{Disk, DiskFile, DiskLock, Entry, FileStat, Space, VolumeKind};
 
 impl TestDisk {
@@ -17,16 +19,19 @@ impl TestDisk {
         let mut state = self.state();
         state.alive(self.process)?;
         *state.counts.entry(call).or_default() += 1;
+        self.shared.changed.notify_all();
         Ok(state)
     }
 
-    /// Lets a call hang while it must, and says whether it is to fail.
-    fn pass<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
+    /// Lets a call hang while it must, do what it does, and be noted.
+    fn finish<T>(
+        &self,
+        mut state: MutexGuard<'_, State>,
         call: Call,
         path: &Path,
-    ) -> io::Result<(MutexGuard<'a, State>, Option<Fault>)> {
+        bytes: usize,
+        body: impl FnOnce(&mut State, Option<&Fault>) -> io::Result<T>,
+    ) -> io::Result<T> {
         while !state.may_pass(call) {
             state.hang(call);
             self.shared.changed.notify_all();
@@ -36,10 +41,13 @@ impl TestDisk {
             state.alive(self.process)?;
         }
         let fault = hit(&mut state.faults, call, path);
-        Ok((state, fault))
+        let result = body(&mut state, fault.as_ref());
+        let operation = Operation::new(call, path, bytes as u64, &result);
+        state.log.push(operation);
+        result
     }
 
-    /// A call that fails as a whole.
+    /// A call that does nothing when it fails.
     fn call<T>(
         &self,
         call: Call,
@@ -47,14 +55,11 @@ impl TestDisk {
         bytes: usize,
         body: impl FnOnce(&mut State) -> io::Result<T>,
     ) -> io::Result<T> {
-        let (mut state, fault) = self.pass(self.begin(call)?, call, path)?;
-        let result = match fault {
+        let state = self.begin(call)?;
+        self.finish(state, call, path, bytes, |state, fault| match fault {
             Some(fault) => Err(fault.error()),
-            None => body(&mut state),
-        };
-        let operation = Operation::new(call, path, bytes as u64, &result);
-        state.log.push(operation);
-        result
+            None => body(state),
+        })
     }
 
     fn handle(&self, state: &mut State, file: u64, path: &Path, access: Access) -> TestFile {
@@ -121,7 +126,12 @@ impl Disk for TestDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.call(Call::SyncDir, dir, 0, |state| state.volume.sync_dir(dir))
+        let state = self.begin(Call::SyncDir)?;
+        let last = state.volume.last_change();
+        self.finish(state, Call::SyncDir, dir, 0, |state, fault| match fault {
+            Some(fault) => Err(fault.error()),
+            None => state.volume.sync_dir(dir, last),
+        })
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
@@ -173,7 +183,7 @@ impl TestFile {
     fn writable(&self) -> io::Result<()> {
         match self.access {
             Access::Append => Ok(()),
-            Access::Read => Err(Errno::BADF.into()),
+            Access::Read => Err(io::Error::from_raw_os_error(EBADF)),
         }
     }
 
@@ -184,7 +194,7 @@ impl TestFile {
         let content = state.volume.content_mut(self.file)?;
         content.append(bytes.get(..fitting).unwrap_or_default());
         match fault {
-            _ if fitting < wanted => Err(Errno::NOSPC.into()),
+            _ if fitting < wanted => Err(io::Error::from_raw_os_error(ENOSPC)),
             Some(fault) => Err(fault.error()),
             None => Ok(()),
         }
@@ -194,31 +204,28 @@ impl TestFile {
 impl DiskFile for TestFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let state = self.disk.begin(Call::Write)?;
-        let (mut state, fault) = self.disk.pass(state, Call::Write, &self.path)?;
-        let result = self.write(&mut state, bytes, fault.as_ref());
-        let operation = Operation::new(Call::Write, &self.path, bytes.len() as u64, &result);
-        state.log.push(operation);
-        result
+        let write = |state: &mut State, fault: Option<&Fault>| self.write(state, bytes, fault);
+        self.disk
+            .finish(state, Call::Write, &self.path, bytes.len(), write)
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let state = self.disk.begin(Call::Sync)?;
         let flight = state.volume.content(self.file)?.begin_sync();
-        let (mut state, fault) = self.disk.pass(state, Call::Sync, &self.path)?;
-        let content = state.volume.content_mut(self.file)?;
-        let result = match fault {
-            Some(fault) => {
-                content.fail_sync(flight);
-                Err(fault.error())
-            }
-            None => {
-                content.end_sync(flight);
-                Ok(())
-            }
-        };
-        let operation = Operation::new(Call::Sync, &self.path, 0, &result);
-        state.log.push(operation);
-        result
+        self.disk
+            .finish(state, Call::Sync, &self.path, 0, |state, fault| {
+                let content = state.volume.content_mut(self.file)?;
+                match fault {
+                    Some(fault) => {
+                        content.fail_sync(flight);
+                        Err(fault.error())
+                    }
+                    None => {
+                        content.end_sync(flight);
+                        Ok(())
+                    }
+                }
+            })
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -247,7 +254,7 @@ impl DiskFile for TestFile {
             self.writable()?;
             let missing = bytes.saturating_sub(state.volume.stat(self.file)?.len);
             if missing > state.space().available {
-                return Err(Errno::NOSPC.into());
+                return Err(io::Error::from_raw_os_error(ENOSPC));
             }
             state.volume.content_mut(self.file)?.extend(len);
             Ok(())

@@ -43,6 +43,7 @@ use crate::disk::VolumeKind;
 
 mod call;
 mod crash;
+mod every;
 mod fault;
 mod file;
 mod handle;

@@ -152,6 +152,10 @@ impl State {
         }
     }
 
+    pub(super) fn count(&self, call: Call) -> u64 {
+        self.counts.get(&call).copied().unwrap_or(0)
+    }
+
     pub(super) fn hang(&mut self, call: Call) {
         *self.waiting.entry(call).or_default() += 1;
     }

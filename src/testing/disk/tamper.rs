@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{TestDisk, volume::directory_of};
+use super::{TestDisk, state::State, volume::directory_of};
 
 /// These are not counted, noted or hindered, and not lost either: they are on storage at once, with
 /// all earlier changes of names in that directory.
@@ -50,7 +50,7 @@ impl TestDisk {
                 return Err(error);
             }
             state.volume.create(path)?;
-            state.volume.sync_dir(directory_of(path))?;
+            settle(&mut state, path)?;
         }
         let file = state.volume.file(path)?;
         let content = state.volume.content_mut(file)?;
@@ -87,7 +87,7 @@ impl TestDisk {
     pub fn unlink(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let mut state = self.state();
         state.volume.remove(path.as_ref())?;
-        state.volume.sync_dir(directory_of(path.as_ref()))
+        settle(&mut state, path.as_ref())
     }
 
     /// Gives a file another name, as `mv` does.
@@ -99,8 +99,8 @@ impl TestDisk {
         let (from, to) = (from.as_ref(), to.as_ref());
         let mut state = self.state();
         state.volume.rename(from, to)?;
-        state.volume.sync_dir(directory_of(to))?;
-        state.volume.sync_dir(directory_of(from))
+        settle(&mut state, to)?;
+        settle(&mut state, from)
     }
 
     fn tamper(&self, path: &Path, change: impl Fn(&mut Vec<u8>)) -> io::Result<()> {
@@ -108,5 +108,75 @@ impl TestDisk {
         let file = state.volume.file(path)?;
         state.volume.content_mut(file)?.tamper(change);
         Ok(())
+    }
+}
+
+fn settle(state: &mut State, path: &Path) -> io::Result<()> {
+    let last = state.volume.last_change();
+    state.volume.sync_dir(directory_of(path), last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{disk::Disk, testing::disk::Crash};
+
+    #[test]
+    fn what_somebody_else_does_is_on_storage_at_once() {
+        let disk = TestDisk::new();
+        disk.put("dir/a", b"12345").unwrap();
+        disk.put("dir/b", b"b").unwrap();
+        disk.put("dir/c", b"c").unwrap();
+        disk.overwrite("dir/a", 3, b"xyz").unwrap();
+        disk.unlink("dir/b").unwrap();
+        disk.move_file("dir/c", "d").unwrap();
+        disk.put("d", b"other").unwrap();
+        disk.truncate("d", 2).unwrap();
+        let after = disk.crash(Crash::losing_all());
+        assert_eq!(after.paths(), [Path::new("d"), Path::new("dir/a")]);
+        assert_eq!(after.bytes("dir/a").unwrap(), b"123xy");
+        assert_eq!(after.bytes("d").unwrap(), b"ot");
+    }
+
+    // trap J3
+    #[test]
+    fn a_writer_whose_file_was_unlinked_writes_on_where_nobody_looks() {
+        let disk = TestDisk::new();
+        let mut file = disk.append(Path::new("file")).unwrap();
+        file.write_all(b"1").unwrap();
+        disk.unlink("file").unwrap();
+        disk.put("file", b"other").unwrap();
+        file.write_all(b"2").unwrap();
+        file.sync().unwrap();
+        assert_eq!(file.stat().unwrap().len, 2);
+        assert_ne!(
+            disk.stat(Path::new("file")).unwrap().identity,
+            file.stat().unwrap().identity
+        );
+        assert_eq!(disk.bytes("file").unwrap(), b"other");
+    }
+
+    // trap J3
+    #[test]
+    fn a_writer_whose_file_was_cut_goes_on_at_its_new_end() {
+        let disk = TestDisk::new();
+        let mut file = disk.append(Path::new("file")).unwrap();
+        file.write_all(b"12345").unwrap();
+        disk.truncate("file", 1).unwrap();
+        file.write_all(b"x").unwrap();
+        file.sync().unwrap();
+        disk.sync_dir(Path::new("")).unwrap();
+        assert_eq!(disk.durable_bytes("file").unwrap(), b"1x");
+    }
+
+    #[test]
+    fn a_name_that_is_not_durable_has_no_durable_bytes() {
+        let disk = TestDisk::new();
+        let mut file = disk.append(Path::new("file")).unwrap();
+        file.write_all(b"x").unwrap();
+        file.sync().unwrap();
+        assert_eq!(disk.durable_bytes("file"), None);
+        disk.sync_dir(Path::new("")).unwrap();
+        assert_eq!(disk.durable_bytes("file").unwrap(), b"x");
     }
 }

@@ -32,9 +32,17 @@ pub(super) struct Volume {
     /// What leads from `durable` to `names`, in order.
     ///
     /// Invariant: within one directory all of it is younger than what is durable there.
-    pending: Vec<(NameChange, Named)>,
-    /// Identities are never used twice.
-    identities: u64,
+    pending: Vec<Pending>,
+    /// Files and changes are numbered from one counter; a number is never used twice.
+    numbers: u64,
+}
+
+/// A change of names on its way to stable storage.
+#[derive(Debug, Clone)]
+struct Pending {
+    number: u64,
+    change: NameChange,
+    named: Named,
 }
 
 impl Volume {
@@ -51,7 +59,7 @@ impl Volume {
             self.create_dir(parent)?;
         }
         self.change(NameChange::Created(path.clone()), Named::Directory);
-        self.sync_dir(directory_of(&path))
+        self.sync_dir(directory_of(&path), self.numbers)
     }
 
     /// Makes a file that must not exist.
@@ -63,11 +71,11 @@ impl Volume {
             Err(error) => return Err(error),
         }
         self.directory(directory_of(&path))?;
-        self.identities += 1;
-        self.files.insert(self.identities, Content::default());
-        let file = Named::File(self.identities);
-        self.change(NameChange::Created(path), file);
-        Ok(self.identities)
+        self.numbers += 1;
+        let file = self.numbers;
+        self.files.insert(file, Content::default());
+        self.change(NameChange::Created(path), Named::File(file));
+        Ok(file)
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -109,18 +117,24 @@ impl Volume {
         Ok(())
     }
 
-    pub(super) fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+    /// Makes the changes in a directory durable, up to the one with this number.
+    pub(super) fn sync_dir(&mut self, dir: &Path, last: u64) -> io::Result<()> {
         let dir = normal(dir);
         self.directory(&dir)?;
-        let pending = std::mem::take(&mut self.pending);
-        for (change, named) in pending {
-            if change.directory() == dir {
-                replay(&mut self.durable, &change, named);
-            } else {
-                self.pending.push((change, named));
+        let durable = &mut self.durable;
+        self.pending.retain(|pending| {
+            let stays = pending.number > last || pending.change.directory() != dir;
+            if !stays {
+                replay(durable, &pending.change, pending.named);
             }
-        }
+            stays
+        });
         Ok(())
+    }
+
+    /// The number of the youngest change.
+    pub(super) const fn last_change(&self) -> u64 {
+        self.numbers
     }
 
     pub(super) fn content_mut(&mut self, file: u64) -> io::Result<&mut Content> {
@@ -207,7 +221,7 @@ impl Volume {
 
     /// Name changes that a crash may keep or lose, in order.
     pub(super) fn unsynced_names(&self) -> impl Iterator<Item = &NameChange> {
-        self.pending.iter().map(|(change, _)| change)
+        self.pending.iter().map(|pending| &pending.change)
     }
 
     /// Pages that a crash may keep or lose, of every file that can still have a name after it.
@@ -235,35 +249,35 @@ impl Volume {
         mut name: impl FnMut(&NameChange) -> bool,
         longest: bool,
     ) -> Self {
-        let mut after = self.clone();
-        after.files.clear();
+        let mut files = BTreeMap::new();
         for (file, path) in self.reachable() {
-            let Some(content) = self.files.get(&file) else {
-                continue;
-            };
-            let mut content = content.clone();
-            let keep = |index, failed| page(&Page::new(path.clone(), index, failed));
-            content.crash(keep, longest);
-            after.files.insert(file, content);
+            if let Some(content) = self.files.get(&file) {
+                let keep = |index, failed| page(&Page::new(path.clone(), index, failed));
+                files.insert(file, content.crashed(keep, longest));
+            }
         }
-        for (change, named) in std::mem::take(&mut after.pending) {
-            if name(&change) {
-                replay(&mut after.durable, &change, named);
+        let mut names = self.durable.clone();
+        for pending in &self.pending {
+            if name(&pending.change) {
+                replay(&mut names, &pending.change, pending.named);
             }
         }
         // What was in a directory that is gone is gone.
-        let names = after.durable.clone();
-        after.durable.retain(|path, _| {
-            let above = path
+        let all = names.clone();
+        names.retain(|path, _| {
+            let mut above = path
                 .ancestors()
                 .skip(1)
                 .filter(|above| !above.as_os_str().is_empty());
-            above
-                .into_iter()
-                .all(|above| names.get(above) == Some(&Named::Directory))
+            above.all(|above| all.get(above) == Some(&Named::Directory))
         });
-        after.names.clone_from(&after.durable);
-        after
+        Self {
+            files,
+            durable: names.clone(),
+            names,
+            pending: Vec::new(),
+            numbers: self.numbers,
+        }
     }
 
     /// Every file that has, or after a crash can have, a name; with one of its names.
@@ -272,7 +286,7 @@ impl Volume {
         let pending = self
             .pending
             .iter()
-            .map(|(change, named)| (change.path(), named));
+            .map(|pending| (pending.change.path(), &pending.named));
         let all = self.names.iter().chain(self.durable.iter()).chain(pending);
         for (path, named) in all {
             if let Named::File(file) = named {
@@ -291,7 +305,12 @@ impl Volume {
 
     fn change(&mut self, change: NameChange, named: Named) {
         replay(&mut self.names, &change, named);
-        self.pending.push((change, named));
+        self.numbers += 1;
+        self.pending.push(Pending {
+            number: self.numbers,
+            change,
+            named,
+        });
     }
 }
 
