@@ -23,11 +23,22 @@
 //! dead process left behind is delivered by the living one), in any order between trails and in
 //! ascending order of number within one.
 
+#[cfg(feature = "file")]
+mod file;
+#[cfg(not(feature = "file"))]
+#[path = "file_off.rs"]
+mod file;
 #[cfg(feature = "sqlite")]
 mod sql;
+#[cfg(not(feature = "sqlite"))]
+#[path = "sql_off.rs"]
+mod sql;
+pub mod url;
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
+#[cfg(feature = "file")]
+pub use self::file::{FileSink, FileSinkBuilder, FileSinkError};
 #[cfg(feature = "sqlite")]
 pub use self::sql::SqliteSink;
 #[cfg(feature = "sqlite")]

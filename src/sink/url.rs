@@ -1,0 +1,65 @@
+//! Sinks by address, as a configuration file or an environment variable names them.
+//!
+//! | address | sink | options |
+//! |---|---|---|
+//! | `sqlite://audit.db`, `sqlite:///var/lib/docs/audit.db` | [`SqliteSink`](super::SqliteSink) | `prefix=audit_` |
+//! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
+//!
+//! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
+//! working directory. Sizes are a number with `KB`, `MB`, `GB` (powers of 1000), `KiB`, `MiB`,
+//! `GiB` (powers of 1024) or without a unit (bytes); times a number with `s`, `m`, `h` or `d`.
+//! `%20` and the like stand for the byte they name, in the location and in values.
+//!
+//! Nothing is guessed: an unknown scheme or option, an option given twice, a bad value is an
+//! error that names it and says what would be right. Nothing is opened either: that a directory is
+//! missing shows at the first delivery, and never keeps a service from starting.
+
+use super::{Sink, file, sql};
+use crate::address::Address;
+pub use crate::address::UrlError;
+
+/// Makes the sink that an address names.
+///
+/// `{instance}` in the name of a file needs [`parse_for`].
+///
+/// # Errors
+///
+/// [`UrlError`] names the part that is wrong, its value, and what would be right.
+///
+/// # Examples
+///
+/// ```
+/// let error = tower_audit::sink::url::parse("flie:///var/log/audit.jsonl").err().unwrap();
+/// assert_eq!(error.part, "scheme");
+/// assert_eq!(error.expected, "did you mean file?");
+/// ```
+pub fn parse(address: &str) -> Result<Box<dyn Sink>, UrlError> {
+    open(address, None)
+}
+
+/// Makes the sink that an address names, for this instance of a service.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_for(address: &str, instance: &str) -> Result<Box<dyn Sink>, UrlError> {
+    open(address, Some(instance))
+}
+
+type Open = fn(Address, Option<&str>) -> Result<Box<dyn Sink>, UrlError>;
+
+/// Every scheme there is, whether or not its feature is on.
+const SCHEMES: [(&str, Open); 2] = [("file", file::from_address), ("sqlite", sql::from_address)];
+
+fn open(address: &str, instance: Option<&str>) -> Result<Box<dyn Sink>, UrlError> {
+    let address = Address::parse(address, &SCHEMES.map(|(scheme, _)| scheme))?;
+    let open = SCHEMES
+        .iter()
+        .find(|(scheme, _)| *scheme == address.scheme)
+        .map_or(unknown as Open, |(_, open)| *open);
+    open(address, instance)
+}
+
+fn unknown(address: Address, _instance: Option<&str>) -> Result<Box<dyn Sink>, UrlError> {
+    Err(UrlError::new("scheme", address.scheme, "no sink has it"))
+}

@@ -1,0 +1,146 @@
+//! Sinks by address: what is accepted, and what a mistake is told.
+
+use tower_audit::sink::url::{UrlError, parse, parse_for};
+
+fn wrong(address: &str) -> UrlError {
+    match parse(address) {
+        Ok(sink) => panic!("{address} became {}", sink.address()),
+        Err(error) => error,
+    }
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn a_file_address_makes_a_file_sink() {
+    let sink =
+        parse("file:///var/log/audit.jsonl?rotate=100MB&age=1d&keep=10&compress=none").unwrap();
+    assert_eq!(
+        (sink.kind(), sink.address().as_str()),
+        ("file", "file:///var/log/audit.jsonl")
+    );
+    let sink = parse_for("file://logs/audit-{instance}.jsonl", "web-1").unwrap();
+    assert_eq!(sink.address(), "file://logs/audit-web-1.jsonl");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_sqlite_address_makes_a_sqlite_sink() {
+    let sink = parse("sqlite://audit.db?prefix=trail_").unwrap();
+    assert_eq!(
+        (sink.kind(), sink.address().as_str()),
+        ("sqlite", "sqlite://audit.db")
+    );
+    assert_eq!(
+        parse("sqlite:///var/lib/audit.db").unwrap().address(),
+        "sqlite:///var/lib/audit.db"
+    );
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn mistakes_in_a_sqlite_address_are_told() {
+    for (address, part, expected) in [
+        ("sqlite://a.db?prefx=a_", "option", "did you mean prefix?"),
+        (
+            "sqlite://a.db?prefix=DROP",
+            "option prefix",
+            "a prefix begins with a to z or _",
+        ),
+        ("sqlite://:memory:", "location", "name a file"),
+    ] {
+        let error = wrong(address);
+        assert_eq!(error.part, part, "{address}");
+        assert!(error.expected.contains(expected), "{error}");
+    }
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn mistakes_in_a_file_address_are_told() {
+    for (address, part, value, expected) in [
+        (
+            "file:///a?rotat=1MB",
+            "option",
+            "rotat",
+            "did you mean rotate?",
+        ),
+        ("file:///a?rotate=1XB", "option rotate", "1XB", "100MB"),
+        ("file:///a?rotate=0", "option rotate", "0", "100MB"),
+        ("file:///a?age=5", "option age", "5", "7d"),
+        ("file:///a?keep=-1", "option keep", "-1", "such as 10"),
+        (
+            "file:///a?compress=gzip",
+            "option compress",
+            "gzip",
+            "zstd or none",
+        ),
+        ("file:///a?keep=1&keep=2", "option keep", "2", "once"),
+        ("file:///var/log/", "location", "/var/log/", "name a file"),
+        (
+            "file:///a-{instance}",
+            "location",
+            "/a-{instance}",
+            "give the service an instance",
+        ),
+        (
+            "file:///a-{host}",
+            "location",
+            "/a-{host}",
+            "only {instance}",
+        ),
+    ] {
+        let error = wrong(address);
+        assert_eq!(
+            (error.part.as_str(), error.value.as_str()),
+            (part, value),
+            "{address}"
+        );
+        assert!(error.expected.contains(expected), "{address}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_scheme_gets_the_nearest_one() {
+    let error = wrong("sqllite://audit.db");
+    assert_eq!(
+        error.to_string(),
+        "wrong scheme in an address: \"sqllite\"; did you mean sqlite?"
+    );
+    assert!(wrong("kafka://x").expected.contains("file, sqlite"));
+    // What follows the scheme may hold a password, and is not repeated.
+    assert!(
+        !wrong("postgres:user:hunter2@host")
+            .to_string()
+            .contains("hunter2")
+    );
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[test]
+fn a_scheme_whose_feature_is_off_names_the_feature() {
+    assert!(
+        wrong("sqlite://audit.db")
+            .expected
+            .contains("feature `sqlite`")
+    );
+}
+
+#[cfg(not(feature = "file"))]
+#[test]
+fn a_file_scheme_whose_feature_is_off_names_the_feature() {
+    assert!(
+        wrong("file:///audit.jsonl")
+            .expected
+            .contains("feature `file`")
+    );
+}
+
+#[cfg(all(feature = "file", not(feature = "zstd")))]
+#[test]
+fn compression_whose_feature_is_off_names_the_feature() {
+    assert!(
+        wrong("file:///a?compress=zstd")
+            .expected
+            .contains("feature `zstd`")
+    );
+}
