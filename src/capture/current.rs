@@ -22,7 +22,10 @@ pub(super) fn enter(scope: &AuditScope) -> Entered {
 
 pub(super) fn current() -> Option<AuditScope> {
     // Gone while the thread's own data is torn down.
-    CURRENT.try_with(|current| current.try_borrow().ok()?.clone()).ok().flatten()
+    CURRENT
+        .try_with(|current| current.try_borrow().ok()?.clone())
+        .ok()
+        .flatten()
 }
 
 impl Drop for Entered {

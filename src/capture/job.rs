@@ -35,7 +35,11 @@ pub struct StrictJob {
 
 impl Job {
     pub(crate) fn new(recorder: Recorder, record: Record) -> Self {
-        Self { recorder, record, assurance: Assurance::Durable }
+        Self {
+            recorder,
+            record,
+            assurance: Assurance::Durable,
+        }
     }
 
     /// Does not wait for the sync when the work has ended; a crash in the next milliseconds can
@@ -77,7 +81,16 @@ impl Job {
         if let Err(rejected) = &scope {
             tracing::warn!(target: "tower_audit", %rejected, "work runs without an audit record");
         }
-        Run { future, guard: Guard { scope: scope.ok(), urgency }, ending, output: None, committed: None }
+        Run {
+            future,
+            guard: Guard {
+                scope: scope.ok(),
+                urgency,
+            },
+            ending,
+            output: None,
+            committed: None,
+        }
     }
 }
 
@@ -89,7 +102,9 @@ impl StrictJob {
     ///
     /// The intent could not be made durable, and the work was not begun.
     pub async fn run<F: Future>(self, future: F) -> Result<F::Output, CommitError> {
-        let run = self.begin(future, |record, _| conclude(record, Outcome::Success)).await?;
+        let run = self
+            .begin(future, |record, _| conclude(record, Outcome::Success))
+            .await?;
         Ok(run.await)
     }
 
@@ -107,13 +122,22 @@ impl StrictJob {
         Ok(run.await)
     }
 
-    async fn begin<F: Future>(self, future: F, ending: Ending<F::Output>) -> Result<Run<F, F::Output>, CommitError> {
-        let Job { recorder, record, .. } = self.job;
+    async fn begin<F: Future>(
+        self,
+        future: F,
+        ending: Ending<F::Output>,
+    ) -> Result<Run<F, F::Output>, CommitError> {
+        let Job {
+            recorder, record, ..
+        } = self.job;
         let scope = AuditScope::new(recorder, record)?;
         // From here on the guard writes the record, whatever happens: also while the intent syncs.
         let run = Run {
             future,
-            guard: Guard { scope: Some(scope.clone()), urgency: Urgency::Durable },
+            guard: Guard {
+                scope: Some(scope.clone()),
+                urgency: Urgency::Durable,
+            },
             ending,
             output: None,
             committed: None,
@@ -122,7 +146,10 @@ impl StrictJob {
             Ok(()) => Ok(run),
             Err(error) => {
                 let reason = format!("not begun: {error}");
-                scope.finish(|record| record.outcome(Outcome::Error).reason(reason), Urgency::Buffered);
+                scope.finish(
+                    |record| record.outcome(Outcome::Error).reason(reason),
+                    Urgency::Buffered,
+                );
                 Err(error)
             }
         }
@@ -166,7 +193,11 @@ impl Guard {
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "panic without a message".into());
         // What the work said before is no longer true.
-        let _ = self.finish(|record| record.outcome(Outcome::Error).error(Fault::new(message).kind("panic")));
+        let _ = self.finish(|record| {
+            record
+                .outcome(Outcome::Error)
+                .error(Fault::new(message).kind("panic"))
+        });
     }
 }
 
@@ -192,7 +223,9 @@ pin_project! {
 
 impl<F, T> fmt::Debug for Run<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("Run")
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
     }
 }
 

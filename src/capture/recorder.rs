@@ -39,8 +39,18 @@ pub(crate) enum Standing<'a> {
 }
 
 impl Recorder {
-    pub(crate) fn new(inbox: Inbox, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, service: Service) -> Self {
-        Self { inbox, clock, ids, service: Arc::new(service) }
+    pub(crate) fn new(
+        inbox: Inbox,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        service: Service,
+    ) -> Self {
+        Self {
+            inbox,
+            clock,
+            ids,
+            service: Arc::new(service),
+        }
     }
 
     pub(crate) const fn inbox(&self) -> &Inbox {
@@ -59,16 +69,37 @@ impl Recorder {
     /// fact, so it is a success.
     pub(crate) fn record(&self, record: Record, urgency: Urgency) -> Result<Appended, Rejected> {
         let at = self.now();
-        self.append(stated(record), (self.new_id(at), at), None, urgency, &Standing::New)
+        self.append(
+            stated(record),
+            (self.new_id(at), at),
+            None,
+            urgency,
+            &Standing::New,
+        )
     }
 
     /// Appends one of the trail's own records. What cannot be taken is counted by the journal.
     pub(crate) fn own(&self, record: Record) -> Option<Appended> {
         let at = self.now();
-        self.append(stated(record), (self.new_id(at), at), None, Urgency::Buffered, &Standing::Own).ok()
+        self.append(
+            stated(record),
+            (self.new_id(at), at),
+            None,
+            Urgency::Buffered,
+            &Standing::Own,
+        )
+        .ok()
     }
 
-    pub(crate) fn append(
+    /// Appends a finished line of the trail's own, such as a [`verdict`](Self::verdict).
+    pub(crate) fn append_own(&self, line: &Prepared) {
+        // What cannot be taken is counted by the journal; an unsettled intent stays open.
+        let _ = self
+            .inbox
+            .append_admitted(line, Urgency::Buffered, self.now());
+    }
+
+    pub(super) fn append(
         &self,
         record: Record,
         (id, at): (RecordId, Timestamp),
@@ -80,14 +111,26 @@ impl Recorder {
         let line = Prepared::new(&finished.json, closes);
         let ticket = match standing {
             Standing::New => self.inbox.append(&line, urgency)?,
-            Standing::Admitted(_) | Standing::Own => self.inbox.append_admitted(&line, urgency, self.now())?,
+            Standing::Admitted(_) | Standing::Own => {
+                self.inbox.append_admitted(&line, urgency, self.now())?
+            }
         };
-        Ok(Appended { id: finished.id, ticket })
+        Ok(Appended {
+            id: finished.id,
+            ticket,
+        })
     }
 
     /// Appends an intent: the record as far as it is known, with outcome `unknown`.
-    pub(crate) fn intend(&self, record: Record, id: RecordId, at: Timestamp) -> Result<Ticket, Rejected> {
-        let finished = record.outcome(Outcome::Unknown).finish(id, at, &self.service);
+    pub(crate) fn intend(
+        &self,
+        record: Record,
+        id: RecordId,
+        at: Timestamp,
+    ) -> Result<Ticket, Rejected> {
+        let finished = record
+            .outcome(Outcome::Unknown)
+            .finish(id, at, &self.service);
         match RawValue::from_string(finished.json) {
             Ok(json) => self.inbox.open(id.as_uuid(), json),
             // Our own serialiser made it.
@@ -99,7 +142,11 @@ impl Recorder {
     pub(crate) fn verdict(&self, intent: &RawValue, id: Uuid, reason: &str) -> Option<Prepared> {
         let record = Record::from_json(intent.get()).ok()?;
         let own = record.id().filter(|own| own.as_uuid() == id)?;
-        let finished = record.outcome(Outcome::Unknown).reason(reason).finish(own, self.now(), &self.service);
+        let finished =
+            record
+                .outcome(Outcome::Unknown)
+                .reason(reason)
+                .finish(own, self.now(), &self.service);
         Some(Prepared::new(&finished.json, Some(id)))
     }
 }

@@ -58,8 +58,20 @@ impl AuditScope {
         let admission = recorder.inbox().admit()?;
         let begun = recorder.now();
         let id = recorder.new_id(begun);
-        let state = Mutex::new(State { record, intended: false, finished: false });
-        Ok(Self { inner: Arc::new(Inner { recorder, admission, id, begun, state }) })
+        let state = Mutex::new(State {
+            record,
+            intended: false,
+            finished: false,
+        });
+        Ok(Self {
+            inner: Arc::new(Inner {
+                recorder,
+                admission,
+                id,
+                begun,
+                state,
+            }),
+        })
     }
 
     /// The scope of the code that runs on this thread, if it belongs to one.
@@ -109,7 +121,12 @@ impl AuditScope {
     }
 
     /// Adds a field that was changed; `None` means that it was, or is, not set.
-    pub fn change(&self, field: impl Into<Text>, previous: impl Serialize, current: impl Serialize) -> &Self {
+    pub fn change(
+        &self,
+        field: impl Into<Text>,
+        previous: impl Serialize,
+        current: impl Serialize,
+    ) -> &Self {
         self.update(|record| record.change(field, previous, current))
     }
 
@@ -160,7 +177,10 @@ impl AuditScope {
         let mut record = self.inherit(record);
         record.outcome.get_or_insert(Outcome::Success);
         let standing = Standing::Admitted(&self.inner.admission);
-        self.inner.recorder.append(record, (id, at), None, Urgency::Buffered, &standing).map(|appended| appended.id)
+        self.inner
+            .recorder
+            .append(record, (id, at), None, Urgency::Buffered, &standing)
+            .map(|appended| appended.id)
     }
 
     /// Makes durable what is known so far, as an intent: `Strict` from here on.
@@ -177,26 +197,42 @@ impl AuditScope {
         if state.intended || state.finished {
             return CommitScope::done();
         }
-        let intent = self.inner.recorder.intend(state.record.clone(), self.inner.id, self.inner.begun);
+        let intent =
+            self.inner
+                .recorder
+                .intend(state.record.clone(), self.inner.id, self.inner.begun);
         state.intended = intent.is_ok();
         CommitScope::new(intent)
     }
 
     /// Writes the record, once. `conclude` fills in what the work itself did not say.
-    pub(super) fn finish(&self, conclude: impl FnOnce(Record) -> Record, urgency: Urgency) -> Option<Appended> {
+    pub(super) fn finish(
+        &self,
+        conclude: impl FnOnce(Record) -> Record,
+        urgency: Urgency,
+    ) -> Option<Appended> {
         let (record, closes) = {
             let mut state = self.lock();
             if std::mem::replace(&mut state.finished, true) {
                 return None;
             }
             // The draft stays for further records of the same work.
-            (state.record.clone(), state.intended.then(|| self.inner.id.as_uuid()))
+            (
+                state.record.clone(),
+                state.intended.then(|| self.inner.id.as_uuid()),
+            )
         };
         let lasted = self.inner.recorder.now().since(self.inner.begun);
         let mut record = conclude(record);
         record.context = record.context.duration(lasted);
-        let (id, standing) = ((self.inner.id, self.inner.begun), Standing::Admitted(&self.inner.admission));
-        self.inner.recorder.append(record, id, closes, urgency, &standing).ok()
+        let (id, standing) = (
+            (self.inner.id, self.inner.begun),
+            Standing::Admitted(&self.inner.admission),
+        );
+        self.inner
+            .recorder
+            .append(record, id, closes, urgency, &standing)
+            .ok()
     }
 
     fn inherit(&self, mut record: Record) -> Record {
@@ -222,7 +258,10 @@ impl AuditScope {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -239,16 +278,23 @@ impl CommitScope {
     }
 
     fn new(intent: Result<crate::journal::Ticket, Rejected>) -> Self {
-        Self { waiting: intent.map(|ticket| Some(ticket.committed())) }
+        Self {
+            waiting: intent.map(|ticket| Some(ticket.committed())),
+        }
     }
 }
 
 impl Future for CommitScope {
     type Output = Result<(), CommitError>;
 
-    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
         match &mut self.waiting {
-            Ok(Some(committed)) => std::pin::Pin::new(committed).poll(cx).map(|outcome| outcome.map(|_| ())),
+            Ok(Some(committed)) => std::pin::Pin::new(committed)
+                .poll(cx)
+                .map(|outcome| outcome.map(|_| ())),
             Ok(None) => std::task::Poll::Ready(Ok(())),
             Err(rejected) => std::task::Poll::Ready(Err((*rejected).into())),
         }

@@ -13,7 +13,9 @@ pub enum Rejected {
     #[error("the audit trail is shut down")]
     Closed,
     /// Even the memory kept for admitted work is used up; the loss will be written down.
-    #[error("the audit trail is out of memory for waiting records; this record is lost and counted")]
+    #[error(
+        "the audit trail is out of memory for waiting records; this record is lost and counted"
+    )]
     Lost,
 }
 
@@ -58,7 +60,10 @@ pub(crate) enum OpenError {
 }
 
 impl OpenError {
-    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }
     }

@@ -10,9 +10,17 @@ pub(crate) enum TrailEvent {
     /// Writing works again after it did not.
     Outage(Outage),
     /// Records were lost for want of memory while the trail was not failing.
-    Lost { count: u64, first: Timestamp, last: Timestamp },
+    Lost {
+        count: u64,
+        first: Timestamp,
+        last: Timestamp,
+    },
     /// The wall clock moved against the monotonic one by this many µs.
-    ClockStep { from: Timestamp, to: Timestamp, by_us: i64 },
+    ClockStep {
+        from: Timestamp,
+        to: Timestamp,
+        by_us: i64,
+    },
     /// The volume was full: the reserve file was given back so that the outage can be written.
     ReserveReleased { at: Timestamp },
 }

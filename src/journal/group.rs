@@ -1,12 +1,13 @@
 //! A group of records that one sync makes durable, and those who wait for it.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
+    thread::Thread,
 };
 
 use uuid::Uuid;
@@ -69,7 +70,8 @@ impl Waiters {
     /// Puts a waker into its slot, or into a new one.
     fn register(&mut self, slot: Option<Slot>, waker: &Waker) -> Slot {
         let own = slot.filter(|(round, _)| *round == self.round);
-        if let Some((slot, kept)) = own.and_then(|slot| Some((slot, self.wakers.get_mut(slot.1)?))) {
+        if let Some((slot, kept)) = own.and_then(|slot| Some((slot, self.wakers.get_mut(slot.1)?)))
+        {
             kept.clone_from(waker);
             return slot;
         }
@@ -96,7 +98,11 @@ impl Fate {
 
     /// Wakes everybody, outside of any lock. Returns how many wakers panicked.
     pub(crate) fn wake(&self) -> u32 {
-        let wakers = self.waiters.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let wakers = self
+            .waiters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let mut panicked = 0;
         for waiter in wakers {
             // Trap J14: a foreign waker must not take the writer down.
@@ -122,7 +128,10 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// Returns when the group is durable, or when the trail is failing.
     pub(crate) fn committed(self) -> Committed {
-        Committed { ticket: self, slot: None }
+        Committed {
+            ticket: self,
+            slot: None,
+        }
     }
 }
 
@@ -144,7 +153,10 @@ impl Committed {
             let after = self.ticket.inbox.settings().commit_timeout;
             return Some(Err(CommitError::TimedOut { after }));
         }
-        self.ticket.inbox.failing().map(|cause| Err(CommitError::Failing { cause }))
+        self.ticket
+            .inbox
+            .failing()
+            .map(|cause| Err(CommitError::Failing { cause }))
     }
 }
 
@@ -156,11 +168,34 @@ impl Future for Committed {
             return Poll::Ready(outcome);
         }
         let slot = {
-            let mut waiters = self.ticket.fate.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiters = self
+                .ticket
+                .fate
+                .waiters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             waiters.register(self.slot, cx.waker())
         };
         self.slot = Some(slot);
         // The fate may have been sealed between the first look and the registration.
         self.outcome().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// Runs a future on a thread that may block. Needs no runtime.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        std::thread::park();
     }
 }

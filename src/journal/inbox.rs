@@ -116,7 +116,12 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     pub(crate) fn new(group: &Group, records: u64) -> Self {
-        Self { since: Instant::now(), bytes: group.bytes.len(), records, fate: Arc::clone(&group.fate) }
+        Self {
+            since: Instant::now(),
+            bytes: group.bytes.len(),
+            records,
+            fate: Arc::clone(&group.fate),
+        }
     }
 }
 
@@ -148,7 +153,11 @@ impl Shared {
     pub(crate) fn set_failing(&self, state: &mut State, since: Timestamp, cause: &str) {
         if state.failing.is_none() {
             tracing::error!(target: "tower_audit", cause, "the audit trail cannot be written; records wait in memory");
-            state.failing = Some(Failing { since, cause: cause.to_owned(), lost_before: state.counts.lost });
+            state.failing = Some(Failing {
+                since,
+                cause: cause.to_owned(),
+                lost_before: state.counts.lost,
+            });
         }
         self.failing.store(true, Ordering::Release);
     }
@@ -166,7 +175,10 @@ impl Shared {
     pub(crate) fn wake_all(&self) {
         let state = self.lock();
         let front = Arc::clone(&state.front.fate);
-        let flying = state.in_flight.as_ref().map(|flight| Arc::clone(&flight.fate));
+        let flying = state
+            .in_flight
+            .as_ref()
+            .map(|flight| Arc::clone(&flight.fate));
         drop(state);
         front.wake();
         if let Some(flying) = flying {
@@ -176,7 +188,11 @@ impl Shared {
 }
 
 impl Inbox {
-    pub(crate) fn new(settings: Settings, first: FirstGroup, events: Events) -> (Self, Arc<Shared>) {
+    pub(crate) fn new(
+        settings: Settings,
+        first: FirstGroup,
+        events: Events,
+    ) -> (Self, Arc<Shared>) {
         let state = State {
             front: Group::default(),
             spare: None,
@@ -202,7 +218,12 @@ impl Inbox {
             events,
             writer_panics: AtomicU64::new(0),
         });
-        (Self { shared: Arc::clone(&shared) }, shared)
+        (
+            Self {
+                shared: Arc::clone(&shared),
+            },
+            shared,
+        )
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -212,12 +233,22 @@ impl Inbox {
     /// Why nothing can be made durable right now.
     pub(crate) fn failing(&self) -> Option<String> {
         // Nearly always false: one load, no lock.
-        self.shared.is_failing().then(|| self.shared.lock().failing.as_ref().map(|failing| failing.cause.clone()))?
+        self.shared.is_failing().then(|| {
+            self.shared
+                .lock()
+                .failing
+                .as_ref()
+                .map(|failing| failing.cause.clone())
+        })?
     }
 
     /// Since when and why nothing can be made durable.
     pub(crate) fn failing_since(&self) -> Option<(Timestamp, String)> {
-        self.shared.lock().failing.as_ref().map(|failing| (failing.since, failing.cause.clone()))
+        self.shared
+            .lock()
+            .failing
+            .as_ref()
+            .map(|failing| (failing.since, failing.cause.clone()))
     }
 
     /// Lets a piece of work in, if less than the queue limit waits.
@@ -226,7 +257,9 @@ impl Inbox {
         state.let_in(&self.shared.settings)?;
         state.counts.admitted += 1;
         drop(state);
-        Ok(Admission { shared: Arc::clone(&self.shared) })
+        Ok(Admission {
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     /// Appends a record, if less than the queue limit waits. Never waits itself.
@@ -238,7 +271,12 @@ impl Inbox {
 
     /// Appends the record of admitted work, or one of the trail's own: past the queue limit, up to
     /// the memory limit; beyond that the record is lost and counted.
-    pub(crate) fn append_admitted(&self, line: &Prepared, urgency: Urgency, now: Timestamp) -> Result<Ticket, Rejected> {
+    pub(crate) fn append_admitted(
+        &self,
+        line: &Prepared,
+        urgency: Urgency,
+        now: Timestamp,
+    ) -> Result<Ticket, Rejected> {
         let mut state = self.shared.lock();
         if state.stop.is_some() {
             state.counts.rejected_closed += 1;
@@ -252,7 +290,11 @@ impl Inbox {
     }
 
     /// Appends an intent: what is about to happen, to be settled by a record that closes it.
-    pub(crate) fn open(&self, id: Uuid, json: Box<serde_json::value::RawValue>) -> Result<Ticket, Rejected> {
+    pub(crate) fn open(
+        &self,
+        id: Uuid,
+        json: Box<serde_json::value::RawValue>,
+    ) -> Result<Ticket, Rejected> {
         let mut line = Vec::with_capacity(json.get().len() + 128);
         let leaf = crate::evidence::leaf_hash(json.get().as_bytes());
         Control::Open(Intent { id, record: json }).write(&mut line);
@@ -266,10 +308,20 @@ impl Inbox {
         state.front.bytes.extend_from_slice(&line);
         state.front.opened.push((id, line.into()));
         let fate = self.wake_writer(&mut state, Urgency::Durable);
-        Ok(Ticket { number: None, leaf, fate, inbox: self.clone() })
+        Ok(Ticket {
+            number: None,
+            leaf,
+            fate,
+            inbox: self.clone(),
+        })
     }
 
-    fn push(&self, mut guard: MutexGuard<'_, State>, line: &Prepared, urgency: Urgency) -> Result<Ticket, Rejected> {
+    fn push(
+        &self,
+        mut guard: MutexGuard<'_, State>,
+        line: &Prepared,
+        urgency: Urgency,
+    ) -> Result<Ticket, Rejected> {
         let state = &mut *guard;
         let number = state.next;
         state.next += 1;
@@ -282,7 +334,12 @@ impl Inbox {
         state.counts.emitted += 1;
         let fate = self.wake_writer(state, urgency);
         drop(guard);
-        Ok(Ticket { number: Some(number), leaf: line.leaf, fate, inbox: self.clone() })
+        Ok(Ticket {
+            number: Some(number),
+            leaf: line.leaf,
+            fate,
+            inbox: self.clone(),
+        })
     }
 
     /// Tells the writer what it must know, and wakes it only when that changes what it does.
@@ -332,11 +389,20 @@ impl Inbox {
     pub(crate) fn expire(&self, now: Timestamp) {
         let timeout = self.shared.settings.commit_timeout;
         let mut state = self.shared.lock();
-        let late = state.in_flight.as_ref().filter(|flight| flight.since.elapsed() >= timeout);
-        let Some(late) = late.map(|flight| Arc::clone(&flight.fate)) else { return };
+        let late = state
+            .in_flight
+            .as_ref()
+            .filter(|flight| flight.since.elapsed() >= timeout);
+        let Some(late) = late.map(|flight| Arc::clone(&flight.fate)) else {
+            return;
+        };
         if state.failing.is_none() {
             state.counts.timeouts += 1;
-            self.shared.set_failing(&mut state, now, &format!("no write and sync returned within {timeout:?}"));
+            self.shared.set_failing(
+                &mut state,
+                now,
+                &format!("no write and sync returned within {timeout:?}"),
+            );
         }
         drop(state);
         late.time_out();
@@ -389,7 +455,11 @@ impl State {
     fn lose(&mut self, now: Timestamp) {
         self.counts.emitted += 1;
         self.counts.lost += 1;
-        let losses = self.losses.get_or_insert(Losses { count: 0, first: now, last: now });
+        let losses = self.losses.get_or_insert(Losses {
+            count: 0,
+            first: now,
+            last: now,
+        });
         losses.count += 1;
         losses.last = now;
     }
@@ -403,14 +473,16 @@ impl State {
         group
     }
 
-
     /// The group in flight is durable.
     pub(crate) fn landed(&mut self, head: TreeHead) {
         if let Some(flight) = self.in_flight.take() {
             self.counts.stored += flight.records;
         }
         self.counts.commits += 1;
-        debug_assert!(head.size <= self.next, "the tree grows only by what was numbered");
+        debug_assert!(
+            head.size <= self.next,
+            "the tree grows only by what was numbered"
+        );
     }
 }
 

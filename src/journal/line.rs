@@ -128,7 +128,11 @@ impl Prepared {
         leaf.write_hex(&mut tail);
         if let Some(id) = closes {
             tail.extend_from_slice(b"\",\"closes\":\"");
-            tail.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+            tail.extend_from_slice(
+                id.hyphenated()
+                    .encode_lower(&mut Uuid::encode_buffer())
+                    .as_bytes(),
+            );
         }
         tail.extend_from_slice(b"\",\"record\":");
         tail.extend_from_slice(json.as_bytes());
@@ -160,13 +164,20 @@ fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
             break;
         }
     }
-    out.extend_from_slice(digits.last_chunk::<20>().map_or(&[], |all| all.get(20 - used..).unwrap_or(&[])));
+    out.extend_from_slice(
+        digits
+            .last_chunk::<20>()
+            .map_or(&[], |all| all.get(20 - used..).unwrap_or(&[])),
+    );
 }
 
 impl Control {
     /// Appends the whole line.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        #[expect(clippy::expect_used, reason = "strings, numbers and raw JSON always serialise")]
+        #[expect(
+            clippy::expect_used,
+            reason = "strings, numbers and raw JSON always serialise"
+        )]
         let body = serde_json::to_vec(self).expect("a control line serialises");
         let rest = body.get(1..body.len() - 1).unwrap_or_default();
         out.extend_from_slice(b"{\"h\":\"");
@@ -217,11 +228,19 @@ fn record(rest: &str) -> Result<RecordLine<'_>, LineError> {
         closes = Some(canonical_uuid(id).ok_or(LineError::Form)?);
         rest = after.strip_prefix("\",\"").ok_or(LineError::Form)?;
     }
-    let json = rest.strip_prefix("record\":").and_then(|rest| rest.strip_suffix('}')).ok_or(LineError::Form)?;
+    let json = rest
+        .strip_prefix("record\":")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .ok_or(LineError::Form)?;
     if leaf_hash(json.as_bytes()) != leaf {
         return Err(LineError::Leaf);
     }
-    Ok(RecordLine { number, leaf, closes, json })
+    Ok(RecordLine {
+        number,
+        leaf,
+        closes,
+        json,
+    })
 }
 
 /// A number as we write it: no sign, no leading zero.
@@ -238,7 +257,10 @@ fn canonical_uuid(text: &str) -> Option<Uuid> {
 
 fn control(rest: &str) -> Result<Control, LineError> {
     let (hex, rest) = rest.split_at_checked(32).ok_or(LineError::Form)?;
-    let body = rest.strip_prefix("\",").and_then(|rest| rest.strip_suffix('}')).ok_or(LineError::Form)?;
+    let body = rest
+        .strip_prefix("\",")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .ok_or(LineError::Form)?;
     let mut sum = [0; 16];
     evidence::parse_hex(hex.as_bytes(), &mut sum).ok_or(LineError::Form)?;
     if sum != check_sum(body.as_bytes()) {
@@ -261,7 +283,13 @@ fn format_of(text: &str) -> Option<u32> {
     struct Inner {
         format: u32,
     }
-    text.starts_with("{\"head\"").then(|| serde_json::from_str::<Outer>(text).ok().map(|outer| outer.head.format)).flatten()
+    text.starts_with("{\"head\"")
+        .then(|| {
+            serde_json::from_str::<Outer>(text)
+                .ok()
+                .map(|outer| outer.head.format)
+        })
+        .flatten()
 }
 
 #[cfg(test)]
@@ -281,7 +309,10 @@ mod tests {
 
     fn controls() -> Vec<Control> {
         let head = TreeHead::new(3, leaf_hash(b"r"));
-        let commit = Commit { head, time: Timestamp::from_micros(1_700_000_000_000_001) };
+        let commit = Commit {
+            head,
+            time: Timestamp::from_micros(1_700_000_000_000_001),
+        };
         vec![
             Control::Head(Box::new(Head {
                 format: FORMAT,
@@ -294,9 +325,14 @@ mod tests {
                 open: vec![Uuid::from_u128(9)],
                 time: commit.time,
             })),
-            Control::Open(Intent { id: Uuid::from_u128(9), record: RawValue::from_string(JSON.into()).unwrap() }),
+            Control::Open(Intent {
+                id: Uuid::from_u128(9),
+                record: RawValue::from_string(JSON.into()).unwrap(),
+            }),
             Control::Commit(commit),
-            Control::Checkpoint(Checkpoint { note: "o\n3\nx=\n\n— o sig\n".into() }),
+            Control::Checkpoint(Checkpoint {
+                note: "o\n3\nx=\n\n— o sig\n".into(),
+            }),
             Control::End(commit),
         ]
     }
@@ -305,8 +341,18 @@ mod tests {
     fn a_record_line_reads_back_with_its_exact_bytes() {
         for (number, closes) in [(0, None), (41, None), (u64::MAX, Some(Uuid::from_u128(5)))] {
             let bytes = record_line(number, closes);
-            let Ok(Line::Record(line)) = decode(&bytes) else { panic!("{number}") };
-            assert_eq!(line, RecordLine { number, leaf: leaf_hash(JSON.as_bytes()), closes, json: JSON });
+            let Ok(Line::Record(line)) = decode(&bytes) else {
+                panic!("{number}")
+            };
+            assert_eq!(
+                line,
+                RecordLine {
+                    number,
+                    leaf: leaf_hash(JSON.as_bytes()),
+                    closes,
+                    json: JSON
+                }
+            );
         }
     }
 
@@ -317,7 +363,9 @@ mod tests {
             control.write(&mut bytes);
             let text = String::from_utf8(bytes.clone()).unwrap();
             assert_eq!(bytes.pop(), Some(b'\n'));
-            let Ok(Line::Control(again)) = decode(&bytes) else { panic!("{text}") };
+            let Ok(Line::Control(again)) = decode(&bytes) else {
+                panic!("{text}")
+            };
             assert_eq!(format!("{again:?}"), format!("{control:?}"));
         }
     }
@@ -341,7 +389,10 @@ mod tests {
                         Err(_) => {}
                         // The number and the settled intent are held by the lines around.
                         Ok(Line::Record(line)) => {
-                            assert!(line.number != 41 || line.closes != Some(Uuid::from_u128(5)), "{at}");
+                            assert!(
+                                line.number != 41 || line.closes != Some(Uuid::from_u128(5)),
+                                "{at}"
+                            );
                         }
                         Ok(Line::Control(control)) => panic!("{at}: {control:?}"),
                     }
@@ -353,7 +404,9 @@ mod tests {
     #[test]
     fn a_newer_format_is_named() {
         let mut bytes = Vec::new();
-        let Some(Control::Head(mut head)) = controls().into_iter().next() else { panic!() };
+        let Some(Control::Head(mut head)) = controls().into_iter().next() else {
+            panic!()
+        };
         head.format = 9;
         Control::Head(head).write(&mut bytes);
         bytes.pop();

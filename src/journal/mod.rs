@@ -42,14 +42,14 @@ use crate::{clock::Clock, disk::SharedDisk, record::Origin};
 pub use error::{CommitError, Rejected};
 pub(crate) use error::{Damage, OpenError};
 pub(crate) use event::{Events, Outage, TrailEvent};
-pub(crate) use group::{Committed, Ticket};
+pub(crate) use group::{Committed, Ticket, block_on};
 pub(crate) use inbox::{Admission, Counts, Inbox, Urgency};
+use inbox::{FirstGroup, InFlight, Shared, Stop};
 pub(crate) use line::Prepared;
-pub(crate) use opening::{Base, Before, Left, Opened, Orphan, Settled};
+pub(crate) use opening::{Base, Before, Left, Opened, Settled, newest_segment};
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
 pub(crate) use reader::{Chunk, Entry, Gap, GapKind, Most, Reader};
 pub(crate) use recovery::{Recovered, Torn, recover};
-use inbox::{FirstGroup, InFlight, Shared, Stop};
 use trails::Held;
 use writer::{Hand, Next, Pace, Writer};
 
@@ -150,15 +150,29 @@ impl Journal {
     /// Starts the writer of a trail. Its first act is a new segment with what was carried over, so
     /// an unwritable trail shows as failing, not as an error here.
     pub(crate) fn start(opening: Opening) -> Result<Self, OpenError> {
-        let Opening { disk, clock, settings, origin, held, recovered, generation, events } = opening;
+        let Opening {
+            disk,
+            clock,
+            settings,
+            origin,
+            held,
+            recovered,
+            generation,
+            events,
+        } = opening;
         let held = Arc::new(held);
         let reserve = reserve::Reserve::take(&*disk, &held.dir, settings.reserve_bytes);
-        let (tree, open, carry) = recovered.map_or_else(Default::default, |from| (from.tree, from.open, from.carry));
+        let (tree, open, carry) =
+            recovered.map_or_else(Default::default, |from| (from.tree, from.open, from.carry));
         let first = FirstGroup {
             in_flight: InFlight::new(&carry, 0),
             next: tree.size() + carry.leaves.len() as u64,
             durable: tree.size(),
-            open: open.keys().chain(carry.opened.iter().map(|(id, _)| id)).copied().collect(),
+            open: open
+                .keys()
+                .chain(carry.opened.iter().map(|(id, _)| id))
+                .copied()
+                .collect(),
         };
         let (inbox, shared) = Inbox::new(settings, first, events);
         let writer = Writer {
@@ -185,7 +199,14 @@ impl Journal {
             })?),
         };
         tracing::debug!(target: "tower_audit", trail = %origin.trail, "audit trail opened");
-        Ok(Self { origin, held, inbox, shared, watch, threads: Mutex::new(threads) })
+        Ok(Self {
+            origin,
+            held,
+            inbox,
+            shared,
+            watch,
+            threads: Mutex::new(threads),
+        })
     }
 
     pub(crate) const fn inbox(&self) -> &Inbox {
@@ -218,11 +239,27 @@ impl Journal {
         self.shared.work.notify_all();
         let closed = self.join_writer(deadline);
         self.watch.end();
-        let watch = self.threads.lock().unwrap_or_else(PoisonError::into_inner).watch.take();
-        if let Some(thread) = watch.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+        let watch = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .watch
+            .take();
+        if let Some(thread) =
+            watch.filter(|thread| thread.thread().id() != std::thread::current().id())
+        {
             let _ = thread.join();
         }
         closed
+    }
+
+    /// Whether this is the thread that writes the trail, which must not wait for itself.
+    pub(crate) fn is_writer_thread(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.thread().id() == std::thread::current().id())
     }
 
     /// Gives the lock on, once the trail is closed.
@@ -237,13 +274,20 @@ impl Journal {
             if left.is_zero() {
                 return;
             }
-            state = self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .shared
+                .work
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
     fn join_writer(&self, deadline: Instant) -> Closed {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = threads.writer.take() else { return self.closed_before() };
+        let Some(writer) = threads.writer.take() else {
+            return self.closed_before();
+        };
         // Trap J14: the last handle may be dropped by a waker that runs on the writer itself.
         if writer.thread().id() == std::thread::current().id() {
             return Closed::GaveUp;
@@ -260,7 +304,11 @@ impl Journal {
 
     fn closed_before(&self) -> Closed {
         let nothing_left = self.inbox.counts().queued == 0;
-        if nothing_left { Closed::InOrder } else { Closed::GaveUp }
+        if nothing_left {
+            Closed::InOrder
+        } else {
+            Closed::GaveUp
+        }
     }
 
     /// Waits for the writer thread without blocking for ever on a stalled disk.
@@ -274,7 +322,12 @@ impl Journal {
             if left.is_zero() {
                 return false;
             }
-            state = self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .shared
+                .work
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
@@ -283,7 +336,9 @@ impl Drop for Journal {
     /// Asks the writer to end without waiting for it; [`close`](Self::close) is the way to wait.
     fn drop(&mut self) {
         self.inbox.close();
-        self.shared.lock().stop.get_or_insert(Stop { give_up: Instant::now() + DROP_LIMIT });
+        self.shared.lock().stop.get_or_insert(Stop {
+            give_up: Instant::now() + DROP_LIMIT,
+        });
         self.shared.work.notify_all();
         self.watch.end();
     }
@@ -295,7 +350,11 @@ impl Watch {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         while !*ended {
             let interval = inbox.expiry_interval();
-            ended = self.changed.wait_timeout(ended, interval).unwrap_or_else(PoisonError::into_inner).0;
+            ended = self
+                .changed
+                .wait_timeout(ended, interval)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
             if !*ended {
                 inbox.expire(clock.now());
             }
@@ -314,7 +373,9 @@ fn spawn<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, OpenError> {
     let thread = std::thread::Builder::new().name(name.into());
-    thread.spawn(run).map_err(OpenError::io("start a thread for", &held.dir))
+    thread
+        .spawn(run)
+        .map_err(OpenError::io("start a thread for", &held.dir))
 }
 
 #[cfg(test)]

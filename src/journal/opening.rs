@@ -16,10 +16,11 @@ use crate::{
 };
 
 use super::{
-    Closed, Inbox, Journal, Opening, Prepared, Events, Settings, Torn, Urgency,
-    error::OpenError,
+    Closed, Events, Inbox, Journal, Opening, Prepared, Settings, Torn, Urgency,
+    error::{Damage, OpenError},
     prune,
     recovery::{Recovered, recover},
+    segment,
     trails::{self, Held},
 };
 
@@ -68,8 +69,7 @@ pub(crate) struct Left {
 /// A trail of a dead process, held and recovered.
 #[derive(Debug)]
 pub(crate) struct Orphan {
-    pub(crate) origin: Origin,
-    pub(crate) before: Before,
+    origin: Origin,
     held: Held,
     recovered: Recovered,
 }
@@ -97,6 +97,32 @@ impl Before {
     }
 }
 
+impl Orphan {
+    /// How its last run ended.
+    pub(crate) fn before(&self) -> Before {
+        Before::of(&self.recovered)
+    }
+}
+
+impl Left {
+    /// The place that does not hold, if that is why.
+    pub(crate) const fn damage(&self) -> Option<&Damage> {
+        match &self.error {
+            OpenError::Damaged(damage) => Some(damage),
+            _ => None,
+        }
+    }
+}
+
+/// Generation and length of a trail's newest segment, to see whether anything was written since.
+pub(crate) fn newest_segment(base: &Base, id: Uuid) -> Option<(u64, u64)> {
+    let dir = trails::dir_of(&base.dir, id);
+    let (names, _) = segment::list(&*base.disk, &dir).ok()?;
+    let newest = names.last()?;
+    let stat = base.disk.stat(&dir.join(newest.file())).ok()?;
+    Some((newest.generation, stat.len))
+}
+
 impl Base {
     /// Continues the newest trail that nobody holds, or makes one.
     ///
@@ -109,22 +135,40 @@ impl Base {
         let ids = trails::list(&*self.disk, &self.dir).map_err(OpenError::io("list", &self.dir))?;
         let mut left = Vec::new();
         for id in ids.into_iter().rev() {
-            let Some(held) = trails::hold(&*self.disk, &self.dir, id)? else { continue };
+            let Some(held) = trails::hold(&*self.disk, &self.dir, id)? else {
+                continue;
+            };
             match recover(&*self.disk, &held.dir) {
                 Ok((recovered, generation)) => {
                     let before = recovered.as_ref().map(Before::of);
                     let journal = self.start(held, recovered, generation)?;
-                    return Ok(Opened { journal, before, left });
+                    return Ok(Opened {
+                        journal,
+                        before,
+                        left,
+                    });
                 }
-                Err(error) => left.push(Left { dir: held.dir, error }),
+                Err(error) => left.push(Left {
+                    dir: held.dir,
+                    error,
+                }),
             }
         }
         let held = trails::create(&*self.disk, &self.dir, new)?;
         let journal = self.start(held, None, 0)?;
-        Ok(Opened { journal, before: None, left })
+        Ok(Opened {
+            journal,
+            before: None,
+            left,
+        })
     }
 
-    fn start(&self, held: Held, recovered: Option<Recovered>, generation: u64) -> Result<Journal, OpenError> {
+    fn start(
+        &self,
+        held: Held,
+        recovered: Option<Recovered>,
+        generation: u64,
+    ) -> Result<Journal, OpenError> {
         prune::sweep(&*self.disk, &held.dir).map_err(OpenError::io("tidy", &held.dir))?;
         Journal::start(Opening {
             disk: Arc::clone(&self.disk),
@@ -145,11 +189,12 @@ impl Base {
     ///
     /// It cannot be read or is damaged; it is left as it is.
     pub(crate) fn take_orphan(&self, id: Uuid) -> Result<Option<Orphan>, OpenError> {
-        let Some(held) = trails::hold(&*self.disk, &self.dir, id)? else { return Ok(None) };
+        let Some(held) = trails::hold(&*self.disk, &self.dir, id)? else {
+            return Ok(None);
+        };
         let (recovered, _) = recover(&*self.disk, &held.dir)?;
         Ok(recovered.map(|recovered| Orphan {
             origin: recovered.origin.clone(),
-            before: Before::of(&recovered),
             held,
             recovered,
         }))
@@ -162,30 +207,60 @@ impl Base {
     /// # Errors
     ///
     /// The trail cannot be written before `deadline`; it is given back as it is.
-    pub(crate) fn settle(&self, orphan: Orphan, verdicts: &[Prepared], deadline: Instant) -> Result<Settled, OpenError> {
-        let Orphan { origin, held, recovered, .. } = orphan;
+    pub(crate) fn settle(
+        &self,
+        orphan: Orphan,
+        verdicts: &[Prepared],
+        deadline: Instant,
+    ) -> Result<Settled, OpenError> {
+        let Orphan {
+            origin,
+            held,
+            recovered,
+            ..
+        } = orphan;
         let dir = held.dir.clone();
         if recovered.clean && verdicts.is_empty() {
             let size = recovered.tree.size();
-            return Ok(Settled { origin, dir, size, _held: Arc::new(held) });
+            return Ok(Settled {
+                origin,
+                dir,
+                size,
+                _held: Arc::new(held),
+            });
         }
         let generation = recovered.generation;
         let journal = self.start(held, Some(recovered), generation)?;
         for verdict in verdicts {
             // Cannot be full: nothing else writes here. If it could, the intent stays open.
-            let _ = journal.inbox().append_admitted(verdict, Urgency::Durable, self.clock.now());
+            let _ = journal
+                .inbox()
+                .append_admitted(verdict, Urgency::Durable, self.clock.now());
         }
         let size = *journal.inbox().mark().borrow();
         match journal.close(deadline) {
             Closed::InOrder => {
                 let size = (*journal.inbox().mark().borrow()).max(size);
-                Ok(Settled { origin, dir, size, _held: journal.held() })
+                Ok(Settled {
+                    origin,
+                    dir,
+                    size,
+                    _held: journal.held(),
+                })
             }
             Closed::GaveUp => {
-                let cause = journal.inbox().failing().unwrap_or_else(|| "no answer in time".into());
+                let cause = journal
+                    .inbox()
+                    .failing()
+                    .unwrap_or_else(|| "no answer in time".into());
                 Err(OpenError::io("settle", dir)(std::io::Error::other(cause)))
             }
         }
+    }
+
+    /// Where a trail of this id is, if there is one.
+    pub(crate) fn trail_dir(&self, id: Uuid) -> PathBuf {
+        trails::dir_of(&self.dir, id)
     }
 
     /// The other trails below the base, held or not.

@@ -5,10 +5,7 @@
 
 use std::{io, path::Path, time::Duration};
 
-use crate::{
-    clock::Timestamp,
-    disk::Disk,
-};
+use crate::{clock::Timestamp, disk::Disk};
 
 use super::{
     line::{self, Control, Line},
@@ -69,7 +66,9 @@ pub(crate) fn inventory(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<SegmentIn
 fn begun_at(disk: &dyn Disk, path: &Path) -> Option<Timestamp> {
     let file = disk.open(path).ok()?;
     let mut lines = segment::Lines::new(file, 0);
-    let segment::RawLine::Whole(bytes) = lines.next().ok()? else { return None };
+    let segment::RawLine::Whole(bytes) = lines.next().ok()? else {
+        return None;
+    };
     match line::decode(bytes) {
         Ok(Line::Control(Control::Head(head))) => Some(head.time),
         _ => None,
@@ -77,16 +76,27 @@ fn begun_at(disk: &dyn Disk, path: &Path) -> Option<Timestamp> {
 }
 
 /// Decides what goes. `delivered_below`: every sink has all numbers below it.
-pub(crate) fn plan(segments: &[SegmentInfo], delivered_below: u64, keep: Keep, now: Timestamp) -> Option<Plan> {
+pub(crate) fn plan(
+    segments: &[SegmentInfo],
+    delivered_below: u64,
+    keep: Keep,
+    now: Timestamp,
+) -> Option<Plan> {
     let (_, sealed) = segments.split_last()?;
     let is_delivered = |info: &SegmentInfo| info.end.is_some_and(|end| end <= delivered_below);
     let total = |delivered: bool| -> u64 {
-        sealed.iter().filter(|info| is_delivered(info) == delivered).map(|info| info.bytes).sum()
+        sealed
+            .iter()
+            .filter(|info| is_delivered(info) == delivered)
+            .map(|info| info.bytes)
+            .sum()
     };
     let (mut delivered, mut undelivered) = (total(true), total(false));
     let mut remove = Vec::new();
     for info in sealed {
-        let old = info.sealed_at.is_some_and(|at| now.since(at) > keep.delivered_age);
+        let old = info
+            .sealed_at
+            .is_some_and(|at| now.since(at) > keep.delivered_age);
         let goes = if is_delivered(info) {
             // Delivered segments also make room for those that are not.
             old || delivered > keep.delivered_bytes || undelivered > keep.undelivered_bytes
@@ -96,13 +106,20 @@ pub(crate) fn plan(segments: &[SegmentInfo], delivered_below: u64, keep: Keep, n
         if !goes {
             break;
         }
-        let pool = if is_delivered(info) { &mut delivered } else { &mut undelivered };
+        let pool = if is_delivered(info) {
+            &mut delivered
+        } else {
+            &mut undelivered
+        };
         *pool = pool.saturating_sub(info.bytes);
         remove.push(info);
     }
     let last = remove.last()?;
     let lost_to = last.end.filter(|end| *end > delivered_below);
-    let lost_from = remove.first().map_or(0, |info| info.name.start).max(delivered_below);
+    let lost_from = remove
+        .first()
+        .map_or(0, |info| info.name.start)
+        .max(delivered_below);
     Some(Plan {
         bytes: remove.iter().map(|info| info.bytes).sum(),
         first_kept: segments.get(remove.len())?.name,
@@ -144,17 +161,22 @@ mod tests {
             .map(|i| {
                 let newest = i + 1 == count;
                 SegmentInfo {
-                    name: SegmentName { generation: i + 1, start: i * 10 },
+                    name: SegmentName {
+                        generation: i + 1,
+                        start: i * 10,
+                    },
                     bytes: 100,
                     end: (!newest).then_some(i * 10 + 10),
-                    sealed_at: (!newest).then(|| Timestamp::from_micros(NOW - sealed_s_ago * 1_000_000)),
+                    sealed_at: (!newest)
+                        .then(|| Timestamp::from_micros(NOW - sealed_s_ago * 1_000_000)),
                 }
             })
             .collect()
     }
 
     fn starts(plan: Option<&Plan>) -> Vec<u64> {
-        plan.map(|plan| plan.remove.iter().map(|name| name.start).collect()).unwrap_or_default()
+        plan.map(|plan| plan.remove.iter().map(|name| name.start).collect())
+            .unwrap_or_default()
     }
 
     #[test]
@@ -165,15 +187,56 @@ mod tests {
             undelivered_bytes,
         };
         let table = [
-            ("young and small: all stay", 40, keep(60, 1000, 1000), vec![], None),
-            ("old and delivered: all but the newest go", 50, keep(5, 1000, 1000), vec![0, 10, 20, 30], None),
-            ("old, but a sink is behind", 20, keep(5, 1000, 1000), vec![0, 10], None),
-            ("too many delivered bytes", 50, keep(60, 250, 1000), vec![0, 10], None),
-            ("too many undelivered bytes", 0, keep(60, 1000, 250), vec![0, 10], Some((0, 20))),
-            ("a sink loses only what it lacks", 15, keep(60, 1000, 150), vec![0, 10, 20], Some((15, 30))),
+            (
+                "young and small: all stay",
+                40,
+                keep(60, 1000, 1000),
+                vec![],
+                None,
+            ),
+            (
+                "old and delivered: all but the newest go",
+                50,
+                keep(5, 1000, 1000),
+                vec![0, 10, 20, 30],
+                None,
+            ),
+            (
+                "old, but a sink is behind",
+                20,
+                keep(5, 1000, 1000),
+                vec![0, 10],
+                None,
+            ),
+            (
+                "too many delivered bytes",
+                50,
+                keep(60, 250, 1000),
+                vec![0, 10],
+                None,
+            ),
+            (
+                "too many undelivered bytes",
+                0,
+                keep(60, 1000, 250),
+                vec![0, 10],
+                Some((0, 20)),
+            ),
+            (
+                "a sink loses only what it lacks",
+                15,
+                keep(60, 1000, 150),
+                vec![0, 10, 20],
+                Some((15, 30)),
+            ),
         ];
         for (name, delivered_below, keep, expected, missed) in table {
-            let plan = plan(&segments(5, 10), delivered_below, keep, Timestamp::from_micros(NOW));
+            let plan = plan(
+                &segments(5, 10),
+                delivered_below,
+                keep,
+                Timestamp::from_micros(NOW),
+            );
             assert_eq!(starts(plan.as_ref()), expected, "{name}");
             assert_eq!(plan.as_ref().and_then(|plan| plan.missed), missed, "{name}");
             if let Some(plan) = plan {
@@ -184,8 +247,15 @@ mod tests {
 
     #[test]
     fn the_only_segment_stays_whatever_the_limits() {
-        let none = Keep { delivered_age: Duration::ZERO, delivered_bytes: 0, undelivered_bytes: 0 };
-        assert_eq!(plan(&segments(1, 10), 100, none, Timestamp::from_micros(NOW)), None);
+        let none = Keep {
+            delivered_age: Duration::ZERO,
+            delivered_bytes: 0,
+            undelivered_bytes: 0,
+        };
+        assert_eq!(
+            plan(&segments(1, 10), 100, none, Timestamp::from_micros(NOW)),
+            None
+        );
         assert_eq!(plan(&[], 100, none, Timestamp::from_micros(NOW)), None);
     }
 }

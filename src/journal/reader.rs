@@ -97,7 +97,12 @@ enum Step {
 impl Reader {
     /// A reader whose first record is number `from`. Touches nothing yet.
     pub(crate) fn open(disk: SharedDisk, dir: PathBuf, from: u64) -> Self {
-        Self { disk, dir, next: from, at: None }
+        Self {
+            disk,
+            dir,
+            next: from,
+            at: None,
+        }
     }
 
     /// The next number to be read.
@@ -113,13 +118,20 @@ impl Reader {
     ///
     /// The file system's; the same call may be made again.
     pub(crate) fn read(&mut self, until: u64, most: Most) -> io::Result<Chunk> {
-        let mut chunk = Chunk { next: self.next, ..Chunk::default() };
+        let mut chunk = Chunk {
+            next: self.next,
+            ..Chunk::default()
+        };
         let mut bytes = 0;
         while self.next < until && chunk.entries.len() < most.records && bytes < most.bytes {
             if !self.seek(&mut chunk, until)? {
                 break;
             }
-            let room = if chunk.entries.is_empty() { usize::MAX } else { most.bytes - bytes };
+            let room = if chunk.entries.is_empty() {
+                usize::MAX
+            } else {
+                most.bytes - bytes
+            };
             match self.step(room)? {
                 Step::Entry(entry) => {
                     bytes += entry.json.len();
@@ -129,7 +141,9 @@ impl Reader {
                 Step::TooBig => break,
                 Step::Head(head) => chunk.head = Some(head),
                 Step::Nothing | Step::Passed => {}
-                Step::Damaged(offset) | Step::Early(offset) => self.pass_damage(&mut chunk, offset, until)?,
+                Step::Damaged(offset) | Step::Early(offset) => {
+                    self.pass_damage(&mut chunk, offset, until)?
+                }
                 Step::Exhausted => {
                     if !self.move_on(&mut chunk, until)? {
                         break;
@@ -146,7 +160,9 @@ impl Reader {
     fn read_head(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         chunk.head = chunk.head.filter(|head| head.size == self.next);
         while chunk.head.is_none() && !chunk.entries.is_empty() {
-            let Some(place) = self.at.as_mut().filter(|place| place.number == self.next) else { break };
+            let Some(place) = self.at.as_mut().filter(|place| place.number == self.next) else {
+                break;
+            };
             // A record line must stay unread, so look before stepping over it.
             if place.peek_record()? {
                 break;
@@ -163,14 +179,20 @@ impl Reader {
     /// Makes sure a file that speaks for `next` is open. False when there is none yet.
     fn seek(&mut self, chunk: &mut Chunk, until: u64) -> io::Result<bool> {
         let done = |place: &Place, next| place.superseded_at.is_some_and(|at| at <= next);
-        if self.at.as_ref().is_some_and(|place| !done(place, self.next)) {
+        if self
+            .at
+            .as_ref()
+            .is_some_and(|place| !done(place, self.next))
+        {
             return Ok(true);
         }
         let (names, _) = segment::list(&*self.disk, &self.dir)?;
         let speaks = names.iter().rev().find(|name| name.start <= self.next);
         let Some(name) = speaks else {
             // Everything that begins at or before `next` is gone.
-            let Some(first) = names.iter().map(|name| name.start).min() else { return Ok(false) };
+            let Some(first) = names.iter().map(|name| name.start).min() else {
+                return Ok(false);
+            };
             self.pass(chunk, first.min(until), GapKind::Pruned);
             return Ok(self.next < until && first <= self.next && self.seek(chunk, until)?);
         };
@@ -185,7 +207,9 @@ impl Reader {
     }
 
     fn step(&mut self, room: usize) -> io::Result<Step> {
-        let Some(place) = self.at.as_mut() else { return Ok(Step::Exhausted) };
+        let Some(place) = self.at.as_mut() else {
+            return Ok(Step::Exhausted);
+        };
         let offset = place.lines.offset();
         let step = match place.lines.peek()? {
             RawLine::Whole(bytes) => Self::look(bytes, place.number, self.next, room, offset),
@@ -211,9 +235,11 @@ impl Reader {
         match line::decode(bytes) {
             Ok(Line::Record(record)) if record.number != number => Step::Early(offset),
             Ok(Line::Record(record)) if record.json.len() > room => Step::TooBig,
-            Ok(Line::Record(record)) => {
-                Step::Entry(Entry { number, leaf: record.leaf, json: record.json.into() })
-            }
+            Ok(Line::Record(record)) => Step::Entry(Entry {
+                number,
+                leaf: record.leaf,
+                json: record.json.into(),
+            }),
             Ok(Line::Control(Control::Commit(commit))) => Step::Head(commit.head),
             Ok(Line::Control(_)) => Step::Nothing,
             Err(_) => Step::Damaged(offset),
@@ -222,7 +248,9 @@ impl Reader {
 
     /// The open file gives nothing more: another may speak for `next` by now.
     fn move_on(&mut self, chunk: &mut Chunk, until: u64) -> io::Result<bool> {
-        let Some(place) = self.at.as_mut() else { return Ok(false) };
+        let Some(place) = self.at.as_mut() else {
+            return Ok(false);
+        };
         let (names, _) = segment::list(&*self.disk, &self.dir)?;
         place.superseded_at = segment::superseded_at(&names, place.name.generation);
         match place.superseded_at {
@@ -244,7 +272,9 @@ impl Reader {
 
     /// Passes over a line that does not hold, up to the next one that does.
     fn pass_damage(&mut self, chunk: &mut Chunk, offset: u64, until: u64) -> io::Result<()> {
-        let Some(place) = self.at.as_mut() else { return Ok(()) };
+        let Some(place) = self.at.as_mut() else {
+            return Ok(());
+        };
         let (names, _) = segment::list(&*self.disk, &self.dir)?;
         place.superseded_at = segment::superseded_at(&names, place.name.generation);
         if place.superseded_at.is_some_and(|at| at <= self.next) {
@@ -262,7 +292,11 @@ impl Reader {
 
     fn pass(&mut self, chunk: &mut Chunk, to: u64, kind: GapKind) {
         if to > self.next {
-            chunk.gaps.push(Gap { from: self.next, to, kind });
+            chunk.gaps.push(Gap {
+                from: self.next,
+                to,
+                kind,
+            });
             self.next = to;
             chunk.head = None;
         }

@@ -83,7 +83,9 @@ impl Recovered {
 /// [`OpenError::Damaged`] and [`OpenError::Newer`] leave everything as it is.
 pub(crate) fn recover(disk: &dyn Disk, dir: &Path) -> Result<(Option<Recovered>, u64), OpenError> {
     let (names, generation) = segment::list(disk, dir).map_err(OpenError::io("list", dir))?;
-    let Some(last) = names.last() else { return Ok((None, generation)) };
+    let Some(last) = names.last() else {
+        return Ok((None, generation));
+    };
     let path = dir.join(last.file());
     let file = disk.open(&path).map_err(OpenError::io("open", &path))?;
     let mut scan = Scan::new(path, *last);
@@ -136,7 +138,12 @@ impl Scan {
                 RawLine::End => return Ok(()),
                 RawLine::Whole(bytes) => match self.line(bytes) {
                     Ok(()) => continue,
-                    Err(Fault::Newer(format)) => return Err(OpenError::Newer { path: self.path.clone(), format }),
+                    Err(Fault::Newer(format)) => {
+                        return Err(OpenError::Newer {
+                            path: self.path.clone(),
+                            format,
+                        });
+                    }
                     Err(Fault::Bad(reason)) => reason,
                 },
                 RawLine::Torn(_) => "the file ends within a line".into(),
@@ -148,13 +155,23 @@ impl Scan {
 
     /// A line does not hold: the end of an unacknowledged group, or damage?
     fn broken(&mut self, lines: &mut Lines, offset: u64, reason: String) -> Result<(), OpenError> {
-        let sealed = self.committed_at.is_none() || proven_after(lines).map_err(OpenError::io("read", &self.path))?;
+        let sealed = self.committed_at.is_none()
+            || proven_after(lines).map_err(OpenError::io("read", &self.path))?;
         if sealed {
             let last_good = self.committed_at.map(|_| self.proven.head());
-            return Err(OpenError::Damaged(Damage { file: self.path.clone(), offset, reason, last_good }));
+            return Err(OpenError::Damaged(Damage {
+                file: self.path.clone(),
+                offset,
+                reason,
+                last_good,
+            }));
         }
         let end = lines.end().map_err(OpenError::io("read", &self.path))?;
-        self.torn = Some(Torn { file: self.path.clone(), offset, bytes: end.saturating_sub(offset) });
+        self.torn = Some(Torn {
+            file: self.path.clone(),
+            offset,
+            bytes: end.saturating_sub(offset),
+        });
         Ok(())
     }
 
@@ -173,7 +190,11 @@ impl Scan {
         match line {
             Line::Record(record) => {
                 if record.number != self.tree.size() {
-                    return Err(Fault::bad(format!("number {} stands where {} belongs", record.number, self.tree.size())));
+                    return Err(Fault::bad(format!(
+                        "number {} stands where {} belongs",
+                        record.number,
+                        self.tree.size()
+                    )));
                 }
                 self.tree.push(record.leaf);
                 self.carry.leaves.push(record.leaf);
@@ -193,7 +214,9 @@ impl Scan {
                 }
                 self.clean = true;
             }
-            Line::Control(Control::Head(_)) => return Err(Fault::bad("a header stands inside the segment")),
+            Line::Control(Control::Head(_)) => {
+                return Err(Fault::bad("a header stands inside the segment"));
+            }
         }
         Ok(())
     }
@@ -203,14 +226,18 @@ impl Scan {
             return Err(Fault::bad("the header and the file name disagree"));
         }
         let tree = Tree::from_frontier(head.start, head.frontier.clone());
-        self.tree = tree.ok_or_else(|| Fault::bad("the header's frontier does not fit its start"))?;
+        self.tree =
+            tree.ok_or_else(|| Fault::bad("the header's frontier does not fit its start"))?;
         self.head = Some(head);
         Ok(())
     }
 
     fn commit(&mut self, commit: &line::Commit) -> Result<(), Fault> {
         if commit.head != self.tree.head() {
-            return Err(Fault::bad(format!("the commit over {} records has another root", commit.head.size)));
+            return Err(Fault::bad(format!(
+                "the commit over {} records has another root",
+                commit.head.size
+            )));
         }
         if self.committed_at.is_none() {
             self.prove(commit.time);
@@ -239,7 +266,12 @@ impl Scan {
     }
 
     fn finish(mut self, generation: u64) -> Result<Recovered, OpenError> {
-        let damage = |reason: &str| Damage { file: self.path.clone(), offset: 0, reason: reason.into(), last_good: None };
+        let damage = |reason: &str| Damage {
+            file: self.path.clone(),
+            offset: 0,
+            reason: reason.into(),
+            last_good: None,
+        };
         let Some(head) = self.head.take() else {
             return Err(OpenError::Damaged(damage("the segment is empty")));
         };

@@ -24,7 +24,11 @@ pub(crate) struct Reserve {
 impl Reserve {
     /// Takes the reserve, or finds it there. A volume without room for it is not an error.
     pub(crate) fn take(disk: &dyn Disk, dir: &Path, bytes: u64) -> Self {
-        let mut reserve = Self { bytes, held: false, tried: None };
+        let mut reserve = Self {
+            bytes,
+            held: false,
+            tried: None,
+        };
         reserve.restore(disk, dir);
         reserve
     }

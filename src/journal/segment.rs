@@ -28,7 +28,10 @@ impl SegmentName {
             let plain = digits.len() >= width && digits.bytes().all(|digit| digit.is_ascii_digit());
             plain.then(|| digits.parse().ok()).flatten()
         };
-        let name = Self { start: number(start, 20)?, generation: number(generation, 10)? };
+        let name = Self {
+            start: number(start, 20)?,
+            generation: number(generation, 10)?,
+        };
         (name.file() == file).then_some(name)
     }
 }
@@ -55,7 +58,11 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> io::Result<(Vec<SegmentName>,
 ///
 /// `names` is sorted by generation. `None`: up to the end of the trail.
 pub(crate) fn superseded_at(names: &[SegmentName], generation: u64) -> Option<u64> {
-    names.iter().filter(|name| name.generation > generation).map(|name| name.start).min()
+    names
+        .iter()
+        .filter(|name| name.generation > generation)
+        .map(|name| name.start)
+        .min()
 }
 
 /// A segment that this process made and writes.
@@ -71,7 +78,12 @@ impl OpenSegment {
     ///
     /// A header supersedes what earlier files hold, so it must never be visible without the
     /// records that it carries over: hence the detour through another name.
-    pub(crate) fn create(disk: &dyn Disk, dir: &Path, name: SegmentName, contents: &[u8]) -> io::Result<Self> {
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        name: SegmentName,
+        contents: &[u8],
+    ) -> io::Result<Self> {
         let path = dir.join(name.file());
         let fresh = dir.join(format!("{}.new", name.file()));
         let mut file = disk.create_new(&fresh)?;
@@ -101,7 +113,11 @@ impl OpenSegment {
                 self.path.display(),
                 self.stat.len,
                 now.len,
-                if now.identity == self.stat.identity { "same" } else { "another" },
+                if now.identity == self.stat.identity {
+                    "same"
+                } else {
+                    "another"
+                },
             ))),
             Err(error) => Err(io::Error::new(
                 error.kind(),
@@ -153,7 +169,13 @@ const CHUNK: usize = 256 * 1024;
 
 impl Lines {
     pub(crate) fn new(file: Box<dyn DiskFile>, offset: u64) -> Self {
-        Self { file, buffer: Vec::new(), begin: 0, offset, searched: 0 }
+        Self {
+            file,
+            buffer: Vec::new(),
+            begin: 0,
+            offset,
+            searched: 0,
+        }
     }
 
     /// The offset of the line that [`next`](Self::next) gives next.
@@ -224,7 +246,8 @@ impl Lines {
             Some(room) => self.file.read_at(room, at),
             None => Ok(0),
         };
-        self.buffer.truncate(filled + read.as_ref().map_or(0, |count| *count));
+        self.buffer
+            .truncate(filled + read.as_ref().map_or(0, |count| *count));
         read
     }
 }

@@ -2,10 +2,8 @@
 
 use std::{
     path::Path,
-    pin::pin,
     sync::{Arc, mpsc},
-    task::{Context, Poll, Wake, Waker},
-    thread::Thread,
+    task::{Context, Wake, Waker},
     time::{Duration, Instant},
 };
 
@@ -19,28 +17,15 @@ use uuid::Uuid;
 
 use super::*;
 
-/// Runs a future on this thread.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        std::thread::park();
-    }
-}
-
 pub(super) fn base(disk: SharedDisk, dir: &Path) -> (Base, mpsc::Receiver<TrailEvent>) {
     let (sender, received) = mpsc::channel();
     let events = Events::new(move |event| drop(sender.send(event)));
-    let settings = Settings { segment_bytes: 4096, reserve_bytes: 0, retry_min: Duration::from_millis(1), ..Settings::default() };
+    let settings = Settings {
+        segment_bytes: 4096,
+        reserve_bytes: 0,
+        retry_min: Duration::from_millis(1),
+        ..Settings::default()
+    };
     let base = Base {
         disk,
         dir: dir.into(),
@@ -70,12 +55,25 @@ pub(super) fn texts(disk: &SharedDisk, dir: &Path, from: u64, until: u64) -> Vec
     let mut reader = Reader::open(Arc::clone(disk), dir.into(), from);
     let mut texts = Vec::new();
     loop {
-        let chunk = reader.read(until, Most { records: 7, bytes: 300 }).unwrap();
+        let chunk = reader
+            .read(
+                until,
+                Most {
+                    records: 7,
+                    bytes: 300,
+                },
+            )
+            .unwrap();
         assert_eq!(chunk.gaps, [], "nothing is missing");
         if chunk.entries.is_empty() {
             return texts;
         }
-        texts.extend(chunk.entries.iter().map(|entry| entry.json[7..entry.json.len() - 2].to_owned()));
+        texts.extend(
+            chunk
+                .entries
+                .iter()
+                .map(|entry| entry.json[7..entry.json.len() - 2].to_owned()),
+        );
     }
 }
 
@@ -88,7 +86,10 @@ fn what_is_committed_reads_back_across_segments_and_runs() {
     for run in 0..3 {
         let (base, _events) = base(Arc::clone(&disk), tmp.path());
         let opened = base.open(Uuid::from_u128(1)).unwrap();
-        assert_eq!(opened.before.as_ref().map(|before| before.clean), (run > 0).then_some(true));
+        assert_eq!(
+            opened.before.as_ref().map(|before| before.clean),
+            (run > 0).then_some(true)
+        );
         for i in 0..100 {
             let text = format!("{run}-{i}");
             let head = commit(opened.inbox(), &text).unwrap();
@@ -99,7 +100,10 @@ fn what_is_committed_reads_back_across_segments_and_runs() {
         assert_eq!(opened.journal.close(soon()), Closed::InOrder);
     }
     let dir = dir.unwrap();
-    assert!(segment::list(&StdDisk, &dir).unwrap().0.len() > 6, "the test rolls");
+    assert!(
+        segment::list(&StdDisk, &dir).unwrap().0.len() > 6,
+        "the test rolls"
+    );
     assert_eq!(texts(&disk, &dir, 0, u64::MAX), expected);
     assert_eq!(texts(&disk, &dir, 150, 160), expected[150..160]);
 }
@@ -110,15 +114,37 @@ fn a_chunk_that_ends_at_a_commit_carries_its_head() {
     let disk: SharedDisk = Arc::new(StdDisk);
     let (base, _events) = base(Arc::clone(&disk), tmp.path());
     let opened = base.open(Uuid::from_u128(1)).unwrap();
-    let heads: Vec<TreeHead> = (0..3).map(|i| commit(opened.inbox(), &i.to_string()).unwrap()).collect();
+    let heads: Vec<TreeHead> = (0..3)
+        .map(|i| commit(opened.inbox(), &i.to_string()).unwrap())
+        .collect();
     let mut reader = Reader::open(disk, opened.dir().into(), 0);
     for head in heads {
-        let chunk = reader.read(u64::MAX, Most { records: 1, bytes: 1 }).unwrap();
+        let chunk = reader
+            .read(
+                u64::MAX,
+                Most {
+                    records: 1,
+                    bytes: 1,
+                },
+            )
+            .unwrap();
         assert_eq!(chunk.head, Some(head));
     }
     // A record that arrives later is found by the same reader.
     let head = commit(opened.inbox(), "later").unwrap();
-    assert_eq!(reader.read(head.size, Most { records: 9, bytes: 999 }).unwrap().head, Some(head));
+    assert_eq!(
+        reader
+            .read(
+                head.size,
+                Most {
+                    records: 9,
+                    bytes: 999
+                }
+            )
+            .unwrap()
+            .head,
+        Some(head)
+    );
 }
 
 // Trap J4: two processes on one base have two trails.
@@ -129,7 +155,10 @@ fn a_held_trail_is_not_taken_again_and_a_free_one_is_continued() {
     let first = base.open(Uuid::from_u128(1)).unwrap();
     let second = base.open(Uuid::from_u128(2)).unwrap();
     assert_ne!(first.journal.origin.trail, second.journal.origin.trail);
-    assert!(base.take_orphan(Uuid::from_u128(1)).unwrap().is_none(), "it is held");
+    assert!(
+        base.take_orphan(Uuid::from_u128(1)).unwrap().is_none(),
+        "it is held"
+    );
     commit(first.inbox(), "a").unwrap();
     first.journal.close(soon());
     drop(first);
@@ -145,7 +174,10 @@ fn an_intent_that_nobody_settled_is_found_and_a_settled_one_is_not() {
     let opened = base.open(Uuid::from_u128(1)).unwrap();
     let raw = |text: &str| serde_json::value::RawValue::from_string(text.into()).unwrap();
     for id in [7, 8] {
-        let ticket = opened.inbox().open(Uuid::from_u128(id), raw(&format!("{{\"id\":{id}}}"))).unwrap();
+        let ticket = opened
+            .inbox()
+            .open(Uuid::from_u128(id), raw(&format!("{{\"id\":{id}}}")))
+            .unwrap();
         block_on(ticket.committed()).unwrap();
     }
     // Enough to roll: the intent that is still open must move along.
@@ -153,14 +185,24 @@ fn an_intent_that_nobody_settled_is_found_and_a_settled_one_is_not() {
         commit(opened.inbox(), &i.to_string()).unwrap();
     }
     let verdict = Prepared::new("{\"id\":7}", Some(Uuid::from_u128(7)));
-    block_on(opened.inbox().append(&verdict, Urgency::Durable).unwrap().committed()).unwrap();
+    block_on(
+        opened
+            .inbox()
+            .append(&verdict, Urgency::Durable)
+            .unwrap()
+            .committed(),
+    )
+    .unwrap();
     assert_eq!(opened.inbox().counts().open_intents, 1);
     opened.journal.close(soon());
     drop(opened);
     let again = base.open(Uuid::from_u128(2)).unwrap();
     let unsettled = again.before.unwrap().unsettled;
     assert_eq!(unsettled.len(), 1, "{unsettled:?}");
-    assert_eq!((unsettled[0].0, unsettled[0].1.get()), (Uuid::from_u128(8), "{\"id\":8}"));
+    assert_eq!(
+        (unsettled[0].0, unsettled[0].1.get()),
+        (Uuid::from_u128(8), "{\"id\":8}")
+    );
 }
 
 #[test]
@@ -170,12 +212,20 @@ fn a_full_queue_refuses_new_work_and_still_takes_what_was_admitted() {
     base.settings.queue_limit = 0;
     let opened = base.open(Uuid::from_u128(1)).unwrap();
     let inbox = opened.inbox();
-    assert_eq!(inbox.append(&line("new"), Urgency::Durable).unwrap_err(), Rejected::Full);
+    assert_eq!(
+        inbox.append(&line("new"), Urgency::Durable).unwrap_err(),
+        Rejected::Full
+    );
     assert_eq!(inbox.admit().unwrap_err(), Rejected::Full);
-    let ticket = inbox.append_admitted(&line("admitted"), Urgency::Durable, base.clock.now()).unwrap();
+    let ticket = inbox
+        .append_admitted(&line("admitted"), Urgency::Durable, base.clock.now())
+        .unwrap();
     block_on(ticket.committed()).unwrap();
     let counts = inbox.counts();
-    assert_eq!((counts.emitted, counts.stored, counts.rejected_full), (1, 1, 2));
+    assert_eq!(
+        (counts.emitted, counts.stored, counts.rejected_full),
+        (1, 1, 2)
+    );
 }
 
 #[test]
@@ -193,12 +243,21 @@ fn closing_waits_for_admitted_work_and_refuses_what_comes_after() {
     while inbox.append(&line("late"), Urgency::Durable).is_ok() {
         std::thread::yield_now();
     }
-    inbox.append_admitted(&line("mine"), Urgency::Durable, base.clock.now()).unwrap();
+    inbox
+        .append_admitted(&line("mine"), Urgency::Durable, base.clock.now())
+        .unwrap();
     drop(admission);
     let (opened, closed) = closer.join().unwrap();
     assert_eq!(closed, Closed::InOrder);
-    assert_eq!(opened.journal.close(soon()), Closed::InOrder, "closing twice is harmless");
-    assert_eq!(inbox.append(&line("x"), Urgency::Durable).unwrap_err(), Rejected::Closed);
+    assert_eq!(
+        opened.journal.close(soon()),
+        Closed::InOrder,
+        "closing twice is harmless"
+    );
+    assert_eq!(
+        inbox.append(&line("x"), Urgency::Durable).unwrap_err(),
+        Rejected::Closed
+    );
     let counts = inbox.counts();
     assert_eq!((counts.emitted, counts.queued), (counts.stored, 0));
 }
@@ -217,7 +276,12 @@ fn a_waker_that_panics_or_drops_the_last_handle_leaves_the_writer_alive() {
     let (base, _events) = base(Arc::new(StdDisk), tmp.path());
     let opened = base.open(Uuid::from_u128(1)).unwrap();
     let inbox = opened.inbox().clone();
-    let mut committed = Box::pin(inbox.append(&line("a"), Urgency::Durable).unwrap().committed());
+    let mut committed = Box::pin(
+        inbox
+            .append(&line("a"), Urgency::Durable)
+            .unwrap()
+            .committed(),
+    );
     let waker = Waker::from(Arc::new(Bad(Mutex::new(Some(opened)))));
     let _ = committed.as_mut().poll(&mut Context::from_waker(&waker));
     assert_eq!(commit(&inbox, "b").map(|head| head.size), Ok(2));

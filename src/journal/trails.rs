@@ -33,7 +33,8 @@ pub(crate) fn dir_of(base: &Path, id: Uuid) -> PathBuf {
 
 /// Makes the base directory, if it is missing.
 pub(crate) fn prepare(disk: &dyn Disk, base: &Path) -> Result<(), OpenError> {
-    disk.create_dir(base).map_err(OpenError::io("make the directory", base))
+    disk.create_dir(base)
+        .map_err(OpenError::io("make the directory", base))
 }
 
 /// The ids of all trails below a base, oldest first. Other names are not ours and are left alone.
@@ -65,7 +66,8 @@ pub(crate) fn hold(disk: &dyn Disk, base: &Path, id: Uuid) -> Result<Option<Held
 /// Makes a trail and takes it.
 pub(crate) fn create(disk: &dyn Disk, base: &Path, id: Uuid) -> Result<Held, OpenError> {
     let dir = dir_of(base, id);
-    disk.create_dir(&dir).map_err(OpenError::io("make the directory", &dir))?;
+    disk.create_dir(&dir)
+        .map_err(OpenError::io("make the directory", &dir))?;
     disk.sync_dir(base).map_err(OpenError::io("sync", base))?;
     let path = dir.join(LOCK);
     let lock = disk.lock(&path).map_err(OpenError::io("lock", path))?;

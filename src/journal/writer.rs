@@ -93,7 +93,10 @@ const CLOCK_STEP_US: i64 = 1_000_000;
 
 impl Pace {
     pub(crate) fn start(clock: &dyn Clock) -> Self {
-        Self { wall: clock.now(), steady: Instant::now() }
+        Self {
+            wall: clock.now(),
+            steady: Instant::now(),
+        }
     }
 }
 
@@ -104,7 +107,11 @@ impl Hand {
         for leaf in &group.leaves {
             tree.push(*leaf);
         }
-        Control::Commit(Commit { head: tree.head(), time: now }).write(&mut group.bytes);
+        Control::Commit(Commit {
+            head: tree.head(),
+            time: now,
+        })
+        .write(&mut group.bytes);
         Self { group, tree }
     }
 }
@@ -129,7 +136,11 @@ impl Writer {
         let mut state = self.shared.lock();
         state.writer_ended = true;
         if end == Next::GaveUp {
-            self.shared.set_failing(&mut state, self.clock.now(), "the trail was shut down before it could be written");
+            self.shared.set_failing(
+                &mut state,
+                self.clock.now(),
+                "the trail was shut down before it could be written",
+            );
         }
         drop(state);
         self.shared.work.notify_all();
@@ -140,7 +151,9 @@ impl Writer {
     /// Takes a group if none is in hand, and tries to write it once.
     pub(crate) fn step(&mut self) -> Next {
         if self.hand.is_none() {
-            let Some(group) = self.take() else { return self.end() };
+            let Some(group) = self.take() else {
+                return self.end();
+            };
             self.hand = Some(Hand::new(group, &self.tree, self.clock.now()));
         }
         match self.write() {
@@ -164,7 +177,9 @@ impl Writer {
                 None if state.stop.is_some() => return None,
                 None => None,
                 Some(since) => {
-                    let ready = state.urgent || state.stop.is_some() || state.front.bytes.len() >= settings.group_bytes;
+                    let ready = state.urgent
+                        || state.stop.is_some()
+                        || state.front.bytes.len() >= settings.group_bytes;
                     let left = settings.buffered_delay.saturating_sub(since.elapsed());
                     if ready || left.is_zero() {
                         return Some(state.take_front());
@@ -174,8 +189,18 @@ impl Writer {
             };
             state.writer_waits = true;
             state = match wait {
-                None => self.shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self
+                    .shared
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    self.shared
+                        .work
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
             };
             state.writer_waits = false;
         }
@@ -183,27 +208,41 @@ impl Writer {
 
     /// Puts the group in hand on stable storage.
     fn write(&mut self) -> io::Result<()> {
-        let Some(hand) = &self.hand else { return Ok(()) };
+        let Some(hand) = &self.hand else {
+            return Ok(());
+        };
         let bytes = &hand.group.bytes;
         let room = self.shared.settings.segment_bytes;
         match &mut self.segment {
-            Some(segment) if segment.len() + bytes.len() as u64 <= room => segment.append(&*self.disk, bytes),
+            Some(segment) if segment.len() + bytes.len() as u64 <= room => {
+                segment.append(&*self.disk, bytes)
+            }
             _ => self.roll(),
         }
     }
 
     /// Makes a new segment that begins with the group in hand.
     fn roll(&mut self) -> io::Result<()> {
-        let Some(hand) = &self.hand else { return Ok(()) };
+        let Some(hand) = &self.hand else {
+            return Ok(());
+        };
         self.generation += 1;
-        let name = SegmentName { generation: self.generation, start: self.tree.size() };
+        let name = SegmentName {
+            generation: self.generation,
+            start: self.tree.size(),
+        };
         let mut contents = Vec::with_capacity(hand.group.bytes.len() + 1024);
         Control::Head(Box::new(self.head(name))).write(&mut contents);
         for line in self.open.values() {
             contents.extend_from_slice(line);
         }
         contents.extend_from_slice(&hand.group.bytes);
-        self.segment = Some(OpenSegment::create(&*self.disk, &self.held.dir, name, &contents)?);
+        self.segment = Some(OpenSegment::create(
+            &*self.disk,
+            &self.held.dir,
+            name,
+            &contents,
+        )?);
         Ok(())
     }
 
@@ -223,9 +262,16 @@ impl Writer {
 
     /// The group in hand is durable: everybody may know.
     fn landed(&mut self) {
-        let Some(Hand { group, tree }) = self.hand.take() else { return };
+        let Some(Hand { group, tree }) = self.hand.take() else {
+            return;
+        };
         self.tree = tree;
-        self.open.extend(group.opened.iter().map(|(id, line)| (*id, Arc::clone(line))));
+        self.open.extend(
+            group
+                .opened
+                .iter()
+                .map(|(id, line)| (*id, Arc::clone(line))),
+        );
         for id in &group.closed {
             self.open.remove(id);
         }
@@ -261,16 +307,32 @@ impl Writer {
         match (self.trouble.take(), failing, losses) {
             (None, None, None) => {}
             (None, None, Some(losses)) => {
-                events.push(TrailEvent::Lost { count: losses.count, first: losses.first, last: losses.last });
+                events.push(TrailEvent::Lost {
+                    count: losses.count,
+                    first: losses.first,
+                    last: losses.last,
+                });
             }
             (trouble, failing, losses) => {
                 let lost_before = failing.as_ref().map(|failing| failing.lost_before);
-                let lost = lost_before.map_or_else(|| losses.map_or(0, |losses| losses.count), |before| state.counts.lost - before);
+                let lost = lost_before.map_or_else(
+                    || losses.map_or(0, |losses| losses.count),
+                    |before| state.counts.lost - before,
+                );
                 let since = failing.map(|failing| (failing.since, failing.cause));
                 let failures = trouble.as_ref().map_or(0, |trouble| trouble.failures);
                 let told = trouble.map(|trouble| (trouble.since, trouble.cause));
-                let Some((start, cause)) = told.or(since) else { return events };
-                events.push(TrailEvent::Outage(Outage { start, end: self.clock.now(), cause, failures, waited, lost }));
+                let Some((start, cause)) = told.or(since) else {
+                    return events;
+                };
+                events.push(TrailEvent::Outage(Outage {
+                    start,
+                    end: self.clock.now(),
+                    cause,
+                    failures,
+                    waited,
+                    lost,
+                }));
             }
         }
         events
@@ -279,8 +341,13 @@ impl Writer {
     fn clock_step(&mut self) -> Option<TrailEvent> {
         let now = Pace::start(&*self.clock);
         let before = std::mem::replace(&mut self.pace, now);
-        let steady = i64::try_from(self.pace.steady.duration_since(before.steady).as_micros()).unwrap_or(i64::MAX);
-        let wall = self.pace.wall.as_micros().saturating_sub(before.wall.as_micros());
+        let steady = i64::try_from(self.pace.steady.duration_since(before.steady).as_micros())
+            .unwrap_or(i64::MAX);
+        let wall = self
+            .pace
+            .wall
+            .as_micros()
+            .saturating_sub(before.wall.as_micros());
         let by_us = wall.saturating_sub(steady);
         (by_us.saturating_abs() >= CLOCK_STEP_US).then_some(TrailEvent::ClockStep {
             from: before.wall,
@@ -293,21 +360,31 @@ impl Writer {
     fn failed(&mut self, error: &io::Error) {
         self.segment = None;
         let now = self.clock.now();
-        let trouble = self.trouble.get_or_insert_with(|| Trouble { since: now, cause: error.to_string(), failures: 0 });
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            since: now,
+            cause: error.to_string(),
+            failures: 0,
+        });
         trouble.failures += 1;
         let mut state = self.shared.lock();
         state.counts.failures += 1;
         // The first failure is tried again at once, in a new segment, before anybody is told.
         if trouble.failures > 1 {
-            self.shared.set_failing(&mut state, trouble.since, &trouble.cause);
+            self.shared
+                .set_failing(&mut state, trouble.since, &trouble.cause);
         }
         drop(state);
         if trouble.failures > 1 {
             self.shared.wake_all();
         }
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
         if full && self.reserve.release(&*self.disk, &self.held.dir) {
-            self.shared.events.send(TrailEvent::ReserveReleased { at: now });
+            self.shared
+                .events
+                .send(TrailEvent::ReserveReleased { at: now });
         }
     }
 
@@ -315,8 +392,13 @@ impl Writer {
     fn back_off(&self) -> Next {
         let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures);
         let settings = &self.shared.settings;
-        let doublings = u32::try_from(failures.saturating_sub(2)).unwrap_or(u32::MAX).min(20);
-        let pause = settings.retry_min.saturating_mul(1 << doublings).min(settings.retry_max);
+        let doublings = u32::try_from(failures.saturating_sub(2))
+            .unwrap_or(u32::MAX)
+            .min(20);
+        let pause = settings
+            .retry_min
+            .saturating_mul(1 << doublings)
+            .min(settings.retry_max);
         let until = Instant::now() + if failures < 2 { Duration::ZERO } else { pause };
         let mut state = self.shared.lock();
         loop {
@@ -329,7 +411,12 @@ impl Writer {
             if left.is_zero() {
                 return Next::Again;
             }
-            state = self.shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .shared
+                .work
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -337,7 +424,11 @@ impl Writer {
     fn end(&mut self) -> Next {
         let head = self.tree.head();
         let mut bytes = Vec::new();
-        Control::End(Commit { head, time: self.clock.now() }).write(&mut bytes);
+        Control::End(Commit {
+            head,
+            time: self.clock.now(),
+        })
+        .write(&mut bytes);
         if let Some(mut segment) = self.segment.take()
             && let Err(error) = segment.append(&*self.disk, &bytes)
         {
