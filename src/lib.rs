@@ -1,6 +1,7 @@
 //! An audit trail for Rust services.
 
 mod address;
+mod audit;
 mod capture;
 pub mod clock;
 mod delivery;
@@ -18,6 +19,10 @@ pub mod store;
 pub mod testing;
 mod text;
 
+pub use audit::{
+    Audit, AuditBuilder, Commit, Health, OnDamage, Receipt, ShutdownReport, SinkOptions,
+    SinkReport, StartError,
+};
 pub use capture::{AuditScope, CommitScope, Job, Run, StrictJob};
 pub use journal::{CommitError, Rejected};
 pub use record::{Actor, Outcome, Record, Target};

@@ -128,33 +128,37 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// Returns when the group is durable, or when the trail is failing.
     pub(crate) fn committed(self) -> Committed {
-        Committed {
-            ticket: self,
-            slot: None,
-        }
+        Committed::new(self.fate, self.inbox)
     }
 }
 
 /// Waits for one group.
 #[derive(Debug)]
 pub(crate) struct Committed {
-    ticket: Ticket,
+    fate: Arc<Fate>,
+    inbox: Inbox,
     /// Where our waker stands in the list, so that a second poll replaces it.
     slot: Option<Slot>,
 }
 
 impl Committed {
+    pub(super) const fn new(fate: Arc<Fate>, inbox: Inbox) -> Self {
+        Self {
+            fate,
+            inbox,
+            slot: None,
+        }
+    }
+
     fn outcome(&self) -> Option<Result<TreeHead, CommitError>> {
-        let fate = &self.ticket.fate;
-        if let Some(head) = fate.committed.get() {
+        if let Some(head) = self.fate.committed.get() {
             return Some(Ok(*head));
         }
-        if fate.timed_out.load(Ordering::Acquire) {
-            let after = self.ticket.inbox.settings().commit_timeout;
+        if self.fate.timed_out.load(Ordering::Acquire) {
+            let after = self.inbox.settings().commit_timeout;
             return Some(Err(CommitError::TimedOut { after }));
         }
-        self.ticket
-            .inbox
+        self.inbox
             .failing()
             .map(|cause| Err(CommitError::Failing { cause }))
     }
@@ -169,7 +173,6 @@ impl Future for Committed {
         }
         let slot = {
             let mut waiters = self
-                .ticket
                 .fate
                 .waiters
                 .lock()

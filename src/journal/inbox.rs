@@ -21,7 +21,7 @@ use crate::{clock::Timestamp, evidence::TreeHead};
 use super::{
     Rejected, Settings,
     event::Events,
-    group::{Fate, Group, Ticket},
+    group::{Committed, Fate, Group, Ticket},
     line::{Control, Intent, Prepared},
 };
 
@@ -135,7 +135,10 @@ pub(crate) struct Stop {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Wakes the writer, and nobody else: it is notified for one.
     pub(crate) work: Condvar,
+    /// Wakes those who close the trail.
+    pub(crate) idle: Condvar,
     pub(crate) settings: Settings,
     failing: AtomicBool,
     /// Numbers below it are durable.
@@ -212,6 +215,7 @@ impl Inbox {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             work: Condvar::new(),
+            idle: Condvar::new(),
             settings,
             failing: AtomicBool::new(false),
             mark: watch::Sender::new(first.durable),
@@ -363,6 +367,18 @@ impl Inbox {
         self.shared.lock().closed = true;
     }
 
+    /// Asks for a sync of everything appended so far; `None` when it is durable already.
+    pub(crate) fn flush(&self) -> Option<Committed> {
+        let mut state = self.shared.lock();
+        let fate = if state.front.is_empty() {
+            Arc::clone(&state.in_flight.as_ref()?.fate)
+        } else {
+            self.wake_writer(&mut state, Urgency::Durable)
+        };
+        drop(state);
+        Some(Committed::new(fate, self.clone()))
+    }
+
     /// A receiver of the durable mark: the numbers below it are on stable storage.
     pub(crate) fn mark(&self) -> watch::Receiver<u64> {
         self.shared.mark.subscribe()
@@ -494,7 +510,7 @@ impl Drop for Admission {
         drop(state);
         if idle {
             // A shutdown may wait for the last admitted work.
-            self.shared.work.notify_all();
+            self.shared.idle.notify_all();
         }
     }
 }

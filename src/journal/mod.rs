@@ -44,7 +44,7 @@ pub(crate) use error::{Damage, OpenError};
 pub(crate) use event::{Events, Outage, TrailEvent};
 pub(crate) use group::{Committed, Ticket, block_on};
 pub(crate) use inbox::{Admission, Counts, Inbox, Urgency};
-use inbox::{FirstGroup, InFlight, Shared, Stop};
+use inbox::{FirstGroup, InFlight, Shared, State, Stop};
 pub(crate) use line::Prepared;
 pub(crate) use opening::{Base, Before, Left, Opened, Settled, newest_segment};
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
@@ -267,20 +267,33 @@ impl Journal {
         Arc::clone(&self.held)
     }
 
+    /// Waits until everything appended is durable and its events are sent, or until `deadline`.
+    pub(crate) fn settle(&self, deadline: Instant) {
+        let settled = |state: &State| state.waiting() == 0 || state.writer_ended;
+        self.wait_until(deadline, settled);
+    }
+
     fn wait_for_admitted(&self, deadline: Instant) {
+        self.wait_until(deadline, |state| {
+            state.counts.admitted == 0 || state.stop.is_some()
+        });
+    }
+
+    /// Waits for what the writer or the end of admitted work changes; false when time is up.
+    fn wait_until(&self, deadline: Instant, holds: impl Fn(&State) -> bool) -> bool {
         let mut state = self.shared.lock();
-        while state.counts.admitted > 0 && state.stop.is_none() {
+        while !holds(&state) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                return false;
             }
-            state = self
-                .shared
-                .work
+            let idle = &self.shared.idle;
+            state = idle
                 .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+        true
     }
 
     fn join_writer(&self, deadline: Instant) -> Closed {
@@ -292,7 +305,7 @@ impl Journal {
         if writer.thread().id() == std::thread::current().id() {
             return Closed::GaveUp;
         }
-        if !self.writer_ended_by(&writer, deadline) {
+        if !self.wait_until(deadline, |state| state.writer_ended) {
             // It is stuck in a system call; the thread is left behind and the operating system ends it.
             return Closed::GaveUp;
         }
@@ -308,26 +321,6 @@ impl Journal {
             Closed::InOrder
         } else {
             Closed::GaveUp
-        }
-    }
-
-    /// Waits for the writer thread without blocking for ever on a stalled disk.
-    fn writer_ended_by(&self, writer: &JoinHandle<Next>, deadline: Instant) -> bool {
-        let mut state = self.shared.lock();
-        loop {
-            if state.writer_ended || writer.is_finished() {
-                return true;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            state = self
-                .shared
-                .work
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
         }
     }
 }

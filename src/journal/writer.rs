@@ -143,7 +143,7 @@ impl Writer {
             );
         }
         drop(state);
-        self.shared.work.notify_all();
+        self.shared.idle.notify_all();
         self.shared.wake_all();
         end
     }
@@ -282,12 +282,14 @@ impl Writer {
         state.landed(head);
         state.spare = Some(group.recycle());
         let events = self.troubles_over(&mut state);
+        // Under the lock: who sees that nothing is in flight finds the events already sent.
+        for event in events.into_iter().chain(self.clock_step()) {
+            shared.events.send(event);
+        }
         drop(state);
         shared.mark.send_replace(head.size);
         self.wake(&fate, head);
-        for event in events.into_iter().chain(self.clock_step()) {
-            self.shared.events.send(event);
-        }
+        shared.idle.notify_all();
         self.reserve.restore(&*self.disk, &self.held.dir);
     }
 

@@ -1,3 +1,11 @@
 //! For tests: of this crate, and of services that use it.
 
+mod assert;
+mod canary;
 pub mod disk;
+mod trail;
+
+pub use assert::expect_recorded;
+pub use canary::Canary;
+pub use serde_json::json;
+pub use trail::TestTrail;

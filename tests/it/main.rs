@@ -1,9 +1,13 @@
 //! The one integration test binary: each subject is a module, so that the crate is linked once.
 
+#[cfg(all(test, feature = "testing"))]
+mod audit;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod layers;
+#[cfg(all(test, feature = "testing"))]
+mod scope;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

@@ -1,0 +1,273 @@
+//! The handle that a service holds, and everything behind it.
+
+mod about;
+mod adoption;
+mod builder;
+mod health;
+mod keeper;
+mod prometheus;
+mod receipt;
+mod shutdown;
+mod start;
+mod upkeep;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    capture::{Job, Recorder},
+    clock::RecordId,
+    delivery::Supervisor,
+    journal::{CommitError, Journal, Rejected, Urgency, block_on},
+    record::{Origin, Record},
+    stats::Stats,
+};
+
+pub use builder::{AuditBuilder, OnDamage, SinkOptions};
+pub use health::Health;
+pub use receipt::{Commit, Receipt};
+pub use shutdown::{ShutdownReport, SinkReport};
+pub use start::StartError;
+
+use keeper::KeeperHandle;
+
+/// The audit trail of one service instance; cloning it is cheap.
+///
+/// Call [`shutdown`](Self::shutdown) at the end. When the last clone is dropped without it, what
+/// was recorded is committed then and there, for 5 seconds at most.
+///
+/// ```
+/// # async fn run(dir: std::path::PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use tower_audit::{Actor, Audit, Record, Target};
+///
+/// let audit = Audit::builder("docs").dir(dir).start().await?;
+///
+/// // In the journal's buffer; never waits.
+/// audit.record(Record::new("document.view").actor(Actor::user("146")))?;
+///
+/// // On disk before this returns; the receipt proves it.
+/// let receipt = audit
+///     .commit(Record::new("document.delete").actor(Actor::user("146")).target(Target::new("document", "4cq1")))
+///     .await?;
+/// assert_eq!(receipt.tree_size, receipt.number + 1);
+///
+/// let report = audit.shutdown(Duration::from_secs(5)).await;
+/// assert!(report.in_order);
+/// # Ok(()) }
+/// # let dir = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(dir.path().into())).unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Audit {
+    handle: Arc<Handle>,
+}
+
+/// Shuts the trail down when the last clone is gone.
+#[derive(Debug)]
+struct Handle {
+    parts: Arc<Parts>,
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+struct Parts {
+    journal: Arc<Journal>,
+    recorder: Recorder,
+    delivery: Arc<Supervisor>,
+    keeper: KeeperHandle,
+    begun: Instant,
+}
+
+/// How long dropping the last handle may take.
+const DROP_LIMIT: Duration = Duration::from_secs(5);
+
+impl Audit {
+    /// Begins the configuration of a trail for the service of this name (`service.name` in
+    /// OpenTelemetry's terms).
+    pub fn builder(service: impl Into<String>) -> AuditBuilder {
+        AuditBuilder::new(service.into())
+    }
+
+    /// Appends a record to the journal's buffer, whose group is written within 5 ms. Never waits.
+    ///
+    /// A record that says no outcome is a `success`. A crash can take the records of the last
+    /// milliseconds; where that matters, use [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// The record was not taken; it is counted in [`stats`](Self::stats).
+    pub fn record(&self, record: Record) -> Result<RecordId, Rejected> {
+        self.parts()
+            .recorder
+            .record(record, Urgency::Buffered)
+            .map(|appended| appended.id)
+    }
+
+    /// Appends a record at once and returns a future that waits until it is durable.
+    ///
+    /// Needs no particular runtime. Dropping the future does not take the record back.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Rejected`]: the record was not taken. Any other: it waits in memory and is
+    /// written as soon as the disk lets it, unless the process ends before.
+    pub fn commit(&self, record: Record) -> Commit {
+        Commit::new(self.parts().recorder.record(record, Urgency::Durable))
+    }
+
+    /// Makes everything durable that was recorded so far, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub async fn flush(&self) -> Result<(), CommitError> {
+        match self.parts().journal.inbox().flush() {
+            Some(committed) => committed.await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`commit`](Self::commit), for a thread that may block: a command line, a start-up.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub fn commit_blocking(&self, record: Record) -> Result<Receipt, CommitError> {
+        block_on(self.commit(record))
+    }
+
+    /// A piece of work that leaves one record, whatever its end: a job, a command, a start-up.
+    ///
+    /// ```
+    /// # async fn run(audit: tower_audit::Audit) -> Result<(), tower_audit::CommitError> {
+    /// use tower_audit::{AuditScope, Record};
+    ///
+    /// let removed = audit
+    ///     .scope(Record::system("backup.prune"))
+    ///     .run(async {
+    ///         let removed = 3;
+    ///         if let Some(scope) = AuditScope::current() {
+    ///             scope.detail("removed", removed);
+    ///         }
+    ///         removed
+    ///     })
+    ///     .await;
+    /// assert_eq!(removed, 3);
+    ///
+    /// // Not begun unless its intent is on disk.
+    /// audit.scope(Record::system("key.rotate")).strict().run(async {}).await?;
+    /// # Ok(()) }
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// #     let audit = tower_audit::Audit::builder("docs").dir(dir.path()).start().await.unwrap();
+    /// #     run(audit).await.unwrap();
+    /// # });
+    /// ```
+    pub fn scope(&self, record: Record) -> Job {
+        Job::new(self.parts().recorder.clone(), record)
+    }
+
+    /// Every counter, in one look. Within one snapshot `emitted = stored + queued + lost`, and for
+    /// each sink `committed = delivered + pending + dead + missed`.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.parts().stats()
+    }
+
+    /// Whether the trail keeps its promises right now, and why not.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        health::of(self.parts())
+    }
+
+    /// The counters in the text format that Prometheus reads.
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        prometheus::text(&self.stats())
+    }
+
+    /// The id of this instance's trail and the name it is kept under.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.parts().journal.origin
+    }
+
+    /// The directory of this instance's trail.
+    #[must_use]
+    pub fn trail_dir(&self) -> &std::path::Path {
+        self.parts().journal.dir()
+    }
+
+    /// Refuses new work, waits for open scopes, commits everything, and delivers with the time that
+    /// is left.
+    ///
+    /// Another call waits for nothing and reports what is known. Cancelling the future does not
+    /// stop the shutdown.
+    pub async fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        let parts = Arc::clone(self.parts());
+        start::off_the_runtime(move || parts.shutdown(timeout)).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), for a thread that may block.
+    pub fn shutdown_blocking(&self, timeout: Duration) -> ShutdownReport {
+        self.parts().shutdown(timeout)
+    }
+
+    /// The numbers below it are durable.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn durable(&self) -> u64 {
+        *self.parts().journal.inbox().mark().borrow()
+    }
+
+    fn parts(&self) -> &Arc<Parts> {
+        &self.handle.parts
+    }
+}
+
+impl Parts {
+    fn stats(&self) -> Stats {
+        let counts = self.journal.inbox().counts();
+        Stats {
+            emitted: counts.emitted,
+            stored: counts.stored,
+            queued: counts.queued,
+            lost: counts.lost,
+            rejected_full: counts.rejected_full,
+            rejected_closed: counts.rejected_closed,
+            open_scopes: counts.admitted,
+            open_intents: counts.open_intents,
+            waiting_bytes: counts.waiting_bytes,
+            commits: counts.commits,
+            write_failures: counts.failures,
+            commit_timeouts: counts.timeouts,
+            writer_panics: self.journal.inbox().writer_panics(),
+            events_dropped: self.keeper.events_dropped(),
+            uptime: self.begun.elapsed(),
+            sinks: self.delivery.stats(),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.parts.keeper.is_stopped() {
+            return;
+        }
+        let parts = Arc::clone(&self.parts);
+        // Trap J14: a waker may drop the last handle on the writer thread, which cannot wait for itself.
+        if self.parts.journal.is_writer_thread() {
+            let finish = std::thread::Builder::new().name("audit-shutdown".into());
+            if let Err(error) = finish.spawn(move || drop(parts.shutdown(DROP_LIMIT))) {
+                tracing::error!(target: "tower_audit", %error, "the audit trail could not be shut down in order");
+            }
+            return;
+        }
+        let report = parts.shutdown(DROP_LIMIT);
+        if !report.in_order {
+            tracing::error!(target: "tower_audit", %report, "the audit trail was dropped and could not be closed in order");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The counters in Prometheus' text format, without a dependency.
+
+use std::fmt::Write;
+
+use crate::stats::{SinkState, SinkStats, Stats};
+
+/// One metric of the trail: name, type, help, value.
+type TrailMetric = (&'static str, &'static str, &'static str, fn(&Stats) -> u64);
+/// One metric of each sink.
+type SinkMetric = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&SinkStats) -> u64,
+);
+
+pub(super) const TRAIL: &[TrailMetric] = &[
+    (
+        "audit_records_emitted_total",
+        "counter",
+        "Records handed over and not refused.",
+        |s| s.emitted,
+    ),
+    (
+        "audit_records_stored_total",
+        "counter",
+        "Records made durable.",
+        |s| s.stored,
+    ),
+    (
+        "audit_records_queued",
+        "gauge",
+        "Records that wait for the disk.",
+        |s| s.queued,
+    ),
+    (
+        "audit_records_lost_total",
+        "counter",
+        "Records that did not fit into memory.",
+        |s| s.lost,
+    ),
+    (
+        "audit_rejected_full_total",
+        "counter",
+        "Records and work refused: queue full.",
+        |s| s.rejected_full,
+    ),
+    (
+        "audit_rejected_closed_total",
+        "counter",
+        "Records and work refused: shut down.",
+        |s| s.rejected_closed,
+    ),
+    (
+        "audit_open_scopes",
+        "gauge",
+        "Admitted work that has not ended.",
+        |s| s.open_scopes,
+    ),
+    (
+        "audit_open_intents",
+        "gauge",
+        "Intents without a verdict.",
+        |s| s.open_intents,
+    ),
+    (
+        "audit_waiting_bytes",
+        "gauge",
+        "Bytes that wait for the disk.",
+        |s| s.waiting_bytes,
+    ),
+    (
+        "audit_commits_total",
+        "counter",
+        "Groups made durable.",
+        |s| s.commits,
+    ),
+    (
+        "audit_write_failures_total",
+        "counter",
+        "Writes and syncs that failed.",
+        |s| s.write_failures,
+    ),
+    (
+        "audit_commit_timeouts_total",
+        "counter",
+        "Times that a sync was overdue.",
+        |s| s.commit_timeouts,
+    ),
+    (
+        "audit_writer_panics_total",
+        "counter",
+        "Panics that the writer survived.",
+        |s| s.writer_panics,
+    ),
+    (
+        "audit_events_dropped_total",
+        "counter",
+        "The trail's own events not written down.",
+        |s| s.events_dropped,
+    ),
+];
+
+pub(super) const SINK: &[SinkMetric] = &[
+    (
+        "audit_sink_committed_total",
+        "counter",
+        "Durable records the sink was to get.",
+        |s| s.committed,
+    ),
+    (
+        "audit_sink_delivered_total",
+        "counter",
+        "Records the sink confirmed.",
+        |s| s.delivered,
+    ),
+    (
+        "audit_sink_pending",
+        "gauge",
+        "Durable records that wait for the sink.",
+        |s| s.pending,
+    ),
+    (
+        "audit_sink_dead_total",
+        "counter",
+        "Records the sink refused.",
+        |s| s.dead,
+    ),
+    (
+        "audit_sink_missed_total",
+        "counter",
+        "Records pruned or damaged before delivery.",
+        |s| s.missed,
+    ),
+    (
+        "audit_sink_damaged_total",
+        "counter",
+        "Records damaged before delivery.",
+        |s| s.damaged,
+    ),
+    (
+        "audit_sink_retries_total",
+        "counter",
+        "Calls that failed.",
+        |s| s.retries,
+    ),
+    (
+        "audit_sink_panics_total",
+        "counter",
+        "Panics in the sink.",
+        |s| s.panics,
+    ),
+    (
+        "audit_sink_cursor_failures_total",
+        "counter",
+        "Cursor files not written.",
+        |s| s.cursor_failures,
+    ),
+    (
+        "audit_sink_blocked",
+        "gauge",
+        "1 when somebody must repair something.",
+        |s| u64::from(s.state == SinkState::Blocked),
+    ),
+    (
+        "audit_sink_lag_seconds",
+        "gauge",
+        "Age of the oldest undelivered record.",
+        |s| s.lag.map_or(0, |lag| lag.as_secs()),
+    ),
+];
+
+pub(super) fn text(stats: &Stats) -> String {
+    let mut out = String::with_capacity(8192);
+    for (name, kind, help, value) in TRAIL {
+        head(&mut out, name, kind, help);
+        let _ = writeln!(out, "{name} {}", value(stats));
+    }
+    for (name, kind, help, value) in SINK.iter().filter(|_| !stats.sinks.is_empty()) {
+        head(&mut out, name, kind, help);
+        for sink in &stats.sinks {
+            // A sink's name has no character that needs escaping here.
+            let _ = writeln!(out, "{name}{{sink=\"{}\"}} {}", sink.name, value(sink));
+        }
+    }
+    out
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}

@@ -1,0 +1,110 @@
+//! The end of a trail's run, and the report of it.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use crate::journal::Closed;
+
+use super::{Parts, about};
+
+/// What is safe and what is not after a shutdown.
+#[must_use = "the report says what is not stored or not delivered"]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Everything that was recorded is durable, and the trail's end is marked.
+    pub in_order: bool,
+    /// Records made durable in this run.
+    pub stored: u64,
+    /// Records that did not fit into memory while the disk failed.
+    pub lost: u64,
+    /// Records that are only in memory: the disk did not take them in time.
+    pub unstored: u64,
+    /// Scopes that were still open when the time was up; their records are refused.
+    pub unfinished: u64,
+    /// What each sink still lacks; it stays in the journal for the next start.
+    pub sinks: Vec<SinkReport>,
+}
+
+/// How far one sink is at the end.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SinkReport {
+    /// The sink's name.
+    pub name: String,
+    /// Records it confirmed in this run.
+    pub delivered: u64,
+    /// Durable records that wait for it.
+    pub undelivered: u64,
+    /// Records it refused in this run.
+    pub dead: u64,
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.in_order {
+            "closed in order"
+        } else {
+            "not closed in order"
+        };
+        write!(f, "audit trail {end}: {} stored", self.stored)?;
+        for (count, what) in [
+            (self.unstored, "only in memory"),
+            (self.lost, "lost"),
+            (self.unfinished, "unfinished"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        for sink in &self.sinks {
+            write!(f, "; {}: {} delivered", sink.name, sink.delivered)?;
+            if sink.undelivered > 0 {
+                write!(f, ", {} wait in the journal", sink.undelivered)?;
+            }
+            if sink.dead > 0 {
+                write!(f, ", {} refused", sink.dead)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Parts {
+    /// Blocks for `timeout` at most (and a moment for threads to end).
+    pub(super) fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        let deadline = Instant::now() + timeout;
+        let unfinished = self.journal.refuse(deadline);
+        // What happened to the last groups is written down before the keeper goes.
+        self.journal.settle(deadline);
+        if self.keeper.stop(deadline) {
+            self.recorder
+                .own(about::stopped(&self.journal.inbox().counts(), unfinished));
+        }
+        let closed = self.journal.close(deadline);
+        let left = || deadline.saturating_duration_since(Instant::now());
+        self.delivery.drain(left());
+        // Read before the followers are gone: they take their counters along.
+        let sinks = self.delivery.stats();
+        self.delivery.stop(left());
+        let counts = self.journal.inbox().counts();
+        ShutdownReport {
+            in_order: closed == Closed::InOrder && unfinished == 0,
+            stored: counts.stored,
+            lost: counts.lost,
+            unstored: counts.queued,
+            unfinished,
+            sinks: sinks
+                .into_iter()
+                .map(|sink| SinkReport {
+                    name: sink.name,
+                    delivered: sink.delivered,
+                    undelivered: sink.pending,
+                    dead: sink.dead,
+                })
+                .collect(),
+        }
+    }
+}
