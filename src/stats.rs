@@ -1,1 +1,104 @@
-//! Placeholder.
+//! Counters: one for each way to keep, delay, refuse or lose a record.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// What one sink has done since this process gave it to the trail.
+///
+/// Within one snapshot `committed = delivered + pending + dead + missed`. The left side comes from
+/// what the trails hold, the right side from what happened to each record, so the sum shows that
+/// nothing slipped through.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SinkStats {
+    /// The sink's name in this process; it names the cursor file too.
+    pub name: String,
+    /// The kind of the sink, such as `sqlite`.
+    pub kind: &'static str,
+    /// The destination without secrets.
+    pub address: String,
+    /// How delivery stands.
+    pub state: SinkState,
+    /// Durable records this sink was to get, counted again when it lost what it had.
+    pub committed: u64,
+    /// Records the sink has confirmed.
+    pub delivered: u64,
+    /// Durable records that wait for the sink: its lag in records.
+    pub pending: u64,
+    /// Records the sink refused, kept in the dead letters.
+    pub dead: u64,
+    /// Records that were pruned or damaged before the sink had them.
+    pub missed: u64,
+    /// Those among `missed` that were damaged.
+    pub damaged: u64,
+    /// Calls that failed and were or will be made again; an unanswered call is one.
+    pub retries: u64,
+    /// Panics in the sink, caught; each is a retry as well.
+    pub panics: u64,
+    /// Cursor files that could not be written. Delivery went on; see the sink's last error.
+    pub cursor_failures: u64,
+    /// The last failure, for a person; it stays after delivery has recovered.
+    pub last_error: Option<String>,
+    /// When the sink last confirmed a batch.
+    pub last_success: Option<Timestamp>,
+    /// The age of the oldest record in hand; `None` when nothing waits.
+    pub lag: Option<Duration>,
+}
+
+/// How delivery to one sink stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SinkState {
+    /// Delivering, or nothing to deliver.
+    Ok,
+    /// The last call failed; delivery tries again by itself.
+    Retrying,
+    /// Somebody must repair something; delivery tries again every minute.
+    Blocked,
+    /// Delivery was paused.
+    Paused,
+    /// The sink was closed, or its thread was left behind at shutdown.
+    Stopped,
+}
+
+/// What one trail has done since it was started.
+///
+/// Within one snapshot `emitted = stored + queued + lost`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Records handed over and not refused, the trail's own included.
+    pub emitted: u64,
+    /// Records made durable.
+    pub stored: u64,
+    /// Records that wait for the disk.
+    pub queued: u64,
+    /// Records that did not fit into memory while the disk failed; written down as soon as it works.
+    pub lost: u64,
+    /// Records and pieces of work refused because the queue was full; their callers were told.
+    pub rejected_full: u64,
+    /// Records and pieces of work refused after the shutdown began.
+    pub rejected_closed: u64,
+    /// Admitted work that has not ended.
+    pub open_scopes: u64,
+    /// Intents without a verdict.
+    pub open_intents: u64,
+    /// Bytes that wait for the disk.
+    pub waiting_bytes: u64,
+    /// Groups made durable.
+    pub commits: u64,
+    /// Writes and syncs that failed.
+    pub write_failures: u64,
+    /// Times that a sync was overdue.
+    pub commit_timeouts: u64,
+    /// Panics that the writer survived: of a task's waker, or its own.
+    pub writer_panics: u64,
+    /// Events of the trail itself that were not written down, because too many came at once.
+    pub events_dropped: u64,
+    /// How long the trail runs.
+    pub uptime: Duration,
+    /// One for each sink.
+    pub sinks: Vec<SinkStats>,
+}

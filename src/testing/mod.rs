@@ -3,6 +3,7 @@
 mod assert;
 mod canary;
 pub mod disk;
+pub mod sinks;
 mod trail;
 
 pub use assert::expect_recorded;
