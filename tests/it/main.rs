@@ -6,5 +6,7 @@ mod docs;
 mod layers;
 #[cfg(test)]
 mod sinks;
+#[cfg(all(test, feature = "sqlite"))]
+mod store;
 #[cfg(test)]
 mod support;
