@@ -6,7 +6,8 @@ mod docs;
 mod layers;
 #[cfg(test)]
 mod sinks;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

@@ -10,6 +10,7 @@ mod compress;
 mod line;
 mod rotate;
 mod tail;
+mod units;
 
 use std::{
     fs::File,
