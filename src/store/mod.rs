@@ -1,1 +1,151 @@
-//! Placeholder.
+//! Reading what a SQL sink stored: filters, pages, and whole trails for `verify`.
+//!
+//! A [`Store`] reads only: it changes nothing in the database, and needs no right to. It may be
+//! open in any number of processes while a service writes; each answer is one consistent state.
+//!
+//! There are two orders. *Browsing* goes from the newest record to older ones, by id, which is in
+//! the order of time: for people. *Following* goes by arrival, the order in which records became
+//! visible here: for programs that must miss nothing, because a record that was delivered late,
+//! after an outage, has an old id but a new arrival.
+//!
+//! A page is read from one index, in its order, whatever the size of the store. A statement that
+//! takes longer than [`Store::timeout`] is stopped and is an error; an empty page always means
+//! that nothing matched.
+//!
+//! ```
+//! use tower_audit::store::{Query, Store, StoreError};
+//!
+//! async fn refusals(address: &str) -> Result<(), StoreError> {
+//!     let store = Store::open(address).await?;
+//!     let query = Query::new().action("user.*".parse()?).outcome("denied").limit(20);
+//!     for stored in store.browse(&query).await?.records {
+//!         println!("{}", stored.json);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+
+mod error;
+mod page;
+mod pool;
+mod query;
+mod sqlite;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+pub use self::{
+    error::StoreError,
+    page::{Leaf, Page, Stored, TrailState},
+    query::{ActionPattern, ActionPatternError, Query},
+};
+use self::{pool::Pool, sqlite::Text};
+use crate::{
+    address::Address,
+    clock::RecordId,
+    sql::location::{self, Location},
+};
+
+/// A database that a SQL sink fills, open for reading.
+#[derive(Debug)]
+pub struct Store {
+    pool: Pool,
+    text: Text,
+}
+
+impl Store {
+    /// The default of [`timeout`](Self::timeout): 10 seconds.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Opens the store that an address names: `sqlite://audit.db`, with `?prefix=audit_` if its
+    /// tables begin with something else.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Address`] for a mistake in the address, [`StoreError::Unusable`] when there is
+    /// no such file, it may not be read, or it holds no tables that this version can read.
+    pub async fn open(address: &str) -> Result<Self, StoreError> {
+        let address = Address::parse(address, location::SCHEMES)?;
+        let location = Location::from_address(address)?;
+        let store = Self {
+            text: Text::new(&location.prefix),
+            pool: Pool::new(location, Self::TIMEOUT),
+        };
+        // What is wrong shows now, not with the first question.
+        let reader = store.pool.take().await?;
+        store.pool.give(reader, Ok(()))?;
+        Ok(store)
+    }
+
+    /// How long one statement may run. Default: [`TIMEOUT`](Self::TIMEOUT).
+    ///
+    /// A filter that matches few of many records makes a statement look at all of them; then it
+    /// ends in [`StoreError::Timeout`].
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.pool.limit(limit);
+        self
+    }
+
+    /// The newest records that match, newest first. `next` is what to give to
+    /// [`Query::before`] for the page after it; none when this was the last.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; never an empty page in its place.
+    pub async fn browse(&self, query: &Query) -> Result<Page<Option<RecordId>>, StoreError> {
+        let mut reader = self.pool.take().await?;
+        let found = sqlite::browse(&mut reader.connection, &self.text, query).await;
+        let records = self.pool.give(reader, found)?;
+        let is_full = records.len() >= query.limit_records();
+        let next = records.last().filter(|_| is_full).map(|last| last.id);
+        Ok(Page { records, next })
+    }
+
+    /// The records behind an arrival that match, in the order of arrival. `next` is what to give
+    /// as `after` the next time; begin with 0.
+    ///
+    /// Nothing is missed: arrivals become visible in their order. [`Query::before`] has no part
+    /// in this; time filters are by the time of the action, as everywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; never an empty page in its place.
+    pub async fn follow(&self, query: &Query, after: u64) -> Result<Page<u64>, StoreError> {
+        let mut reader = self.pool.take().await?;
+        let found = sqlite::follow(&mut reader.connection, &self.text, query, after).await;
+        self.pool.give(reader, found)
+    }
+
+    /// Every trail of which there is something here, by service, instance and id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn trails(&self) -> Result<Vec<TrailState>, StoreError> {
+        let mut reader = self.pool.take().await?;
+        let found = sqlite::trails(&mut reader.connection, &self.text).await;
+        self.pool.give(reader, found)
+    }
+
+    /// The records of a trail from a number on, in ascending order, at most `max_records`.
+    ///
+    /// An empty answer means that there are no more; a number that is left out is not here. To
+    /// read a whole trail, go on from the last number plus one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; never an empty list in its place.
+    pub async fn leaves(
+        &self,
+        trail: Uuid,
+        from: u64,
+        max_records: usize,
+    ) -> Result<Vec<Leaf>, StoreError> {
+        let mut reader = self.pool.take().await?;
+        let connection = &mut reader.connection;
+        let found = sqlite::leaves(connection, &self.text, trail, from, max_records).await;
+        self.pool.give(reader, found)
+    }
+}

@@ -10,5 +10,8 @@ mod layers;
 mod scope;
 #[cfg(test)]
 mod sinks;
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod support;

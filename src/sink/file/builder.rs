@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{FileSink, compress, rotate::Rotation};
+use super::{FileSink, compress, rotate::Rotation, units};
 use crate::{
-    address::{self, Address, UrlError},
+    address::{Address, UrlError},
     sink::Sink,
 };
 
@@ -131,8 +131,8 @@ pub(in crate::sink) fn from_address(
     let mut builder = FileSink::builder(address.path());
     builder.instance = instance.map(str::to_owned);
     let rotation = &mut builder.rotation;
-    rotation.max_bytes = address.take("rotate", address::SIZE, address::size)?;
-    rotation.max_age = address.take("age", address::AGE, address::age)?;
+    rotation.max_bytes = address.take("rotate", units::SIZE, units::size)?;
+    rotation.max_age = address.take("age", units::AGE, units::age)?;
     let number = "write how many rotated files are kept, such as 10";
     rotation.keep = address.take("keep", number, |text| text.parse().ok())?;
     rotation.compress = compression(&mut address)?;

@@ -7,9 +7,12 @@ mod compress;
 #[cfg(not(feature = "zstd"))]
 #[path = "compress_off.rs"]
 mod compress;
+#[cfg(test)]
+mod faulty;
 mod line;
 mod rotate;
 mod tail;
+mod units;
 
 use std::{
     fs::File,
@@ -328,7 +331,37 @@ impl Sink for FileSink {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use uuid::Uuid;
+
+    use super::{
+        faulty::{Fault, Faulty, NEXT},
+        *,
+    };
+    use crate::{evidence::leaf_hash, sink::Delivery};
+
+    #[test]
+    fn a_file_renamed_after_a_failed_batch_keeps_none_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, renamed) = (dir.path().join("audit.jsonl"), dir.path().join("renamed"));
+        let mut sink = FileSink::new(path.clone(), Rotation::default());
+        sink.wrap = |file| Box::new(Faulty(file));
+        let batch = |number| {
+            let origin = Origin::new(Uuid::from_u128(1), "docs", None);
+            let record = Delivery::new(number, leaf_hash(b"{}"), "{}");
+            Batch::new(origin, Timestamp::from_micros(0), vec![record], number + 1)
+        };
+        sink.write(&batch(0)).unwrap();
+        NEXT.set(Fault::WriteAndCut(9));
+        let error = sink.write(&batch(1)).unwrap_err();
+        assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+        NEXT.set(Fault::None);
+
+        std::fs::rename(&path, &renamed).unwrap();
+        sink.write(&batch(1)).unwrap();
+        let lines = |path| std::fs::read_to_string(path).unwrap().matches('\n').count();
+        assert_eq!((lines(&renamed), lines(&path)), (1, 1));
+        assert!(std::fs::read_to_string(&renamed).unwrap().ends_with('\n'));
+    }
 
     // Trap J2, for a file: what passes by itself is tried again, what does not waits for a person.
     #[test]

@@ -32,6 +32,9 @@ use super::{
 /// How long a statement waits for another process's lock before the batch is tried later.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longer than this nobody waits for a lock.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -49,7 +52,8 @@ pub(crate) async fn connect(
 ) -> sqlx::Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .busy_timeout(busy_timeout)
+        // The driver counts it in 31 bits of milliseconds, and panics beyond.
+        .busy_timeout(busy_timeout.min(LONGEST_TIMEOUT))
         // A statement here can be 30 kB long; it has no place in anybody's log.
         .disable_statement_logging();
     let options = match access {

@@ -1,6 +1,6 @@
 //! Sinks by address: what is accepted, and what a mistake is told.
 
-use tower_audit::sink::url::{UrlError, parse, parse_for};
+use tower_audit::sink::url::{UrlError, parse};
 
 fn wrong(address: &str) -> UrlError {
     match parse(address) {
@@ -18,7 +18,8 @@ fn a_file_address_makes_a_file_sink() {
         (sink.kind(), sink.address().as_str()),
         ("file", "file:///var/log/audit.jsonl")
     );
-    let sink = parse_for("file://logs/audit-{instance}.jsonl", "web-1").unwrap();
+    let sink =
+        tower_audit::sink::url::parse_for("file://logs/audit-{instance}.jsonl", "web-1").unwrap();
     assert_eq!(sink.address(), "file://logs/audit-web-1.jsonl");
 }
 

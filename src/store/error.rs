@@ -1,0 +1,44 @@
+//! Why there is no answer.
+
+use std::{error::Error, time::Duration};
+
+use super::ActionPatternError;
+use crate::address::UrlError;
+
+/// Why a store could not answer. There is never an empty answer in its place.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The address is wrong; whoever wrote it must correct it.
+    #[error(transparent)]
+    Address(#[from] UrlError),
+    /// The pattern of actions is wrong; whoever wrote it must correct it.
+    #[error(transparent)]
+    Pattern(#[from] ActionPatternError),
+    /// There is no such store, or it cannot be used as it is; the reason says what to do.
+    #[error("cannot use the store {address}: {reason}")]
+    Unusable {
+        /// The store.
+        address: String,
+        /// What is wrong, and the way out.
+        reason: String,
+    },
+    /// The answer took too long and was given up; ask for less.
+    #[error(
+        "the store {address} did not answer within {limit:?}: narrow the time range or the filters"
+    )]
+    Timeout {
+        /// The store.
+        address: String,
+        /// How long one statement may run.
+        limit: Duration,
+    },
+    /// Reading failed; it may work again later.
+    #[error("cannot read the store {address}")]
+    Failed {
+        /// The store.
+        address: String,
+        /// What failed.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,65 @@
+//! What a store answers.
+
+use uuid::Uuid;
+
+use crate::{
+    clock::{RecordId, Timestamp},
+    evidence::{Hash, TreeHead},
+    record::Origin,
+};
+
+/// Some records, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page<C> {
+    /// The records, in the order of the question.
+    pub records: Vec<Stored>,
+    /// Where the next page begins.
+    pub next: C,
+}
+
+/// One record as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Its place in the order in which records became visible in this store; from 1.
+    pub arrival: u64,
+    /// Its id.
+    pub id: RecordId,
+    /// The trail it belongs to.
+    pub trail: Uuid,
+    /// Its number in that trail.
+    pub number: u64,
+    /// The leaf hash it was delivered with.
+    pub leaf: Hash,
+    /// When it was read for delivery.
+    pub received: Timestamp,
+    /// Its exact text. [`Record::from_json`](crate::Record::from_json) reads it.
+    pub json: Box<str>,
+}
+
+/// How far a trail has come in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrailState {
+    /// The trail, and whose it is.
+    pub origin: Origin,
+    /// The first number that is wanted: what is below it was delivered, or passed over.
+    pub next: u64,
+    /// The latest tree head that came with a batch.
+    pub head: Option<TreeHead>,
+    /// When its last batch was read for delivery.
+    pub updated: Timestamp,
+}
+
+/// One record of a trail, with what is needed to prove it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leaf {
+    /// Its number in the trail.
+    pub number: u64,
+    /// The leaf hash it was delivered with; nothing here checked it.
+    pub leaf: Hash,
+    /// Its exact text.
+    pub json: Box<str>,
+}

@@ -1,0 +1,184 @@
+//! The plans that SQLite makes for the statements: which index, and no sorting.
+
+use std::path::Path;
+
+use super::*;
+use crate::sql::{
+    TablePrefix,
+    rows::Row as RecordRow,
+    sqlite::{Access, BUSY_TIMEOUT, Group, Statements, connect, migrate, write},
+};
+
+const ACTIONS: [&str; 4] = ["user.login", "user.logout", "userx.y", "document.create"];
+
+/// A database with some of everything, and the statistics that `ANALYZE` would leave: a plan must
+/// not depend on whether an operator ran it.
+async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
+    let prefix = TablePrefix::default();
+    let mut connection = connect(path, Access::Write, BUSY_TIMEOUT).await.unwrap();
+    migrate(&mut connection, &prefix).await.unwrap();
+    let origin = Origin::new(Uuid::from_u128(1), "docs", None);
+    let jsons: Vec<String> = (0..400)
+        .map(|number| {
+            let at = Timestamp::from_micros(1_000_000 + number);
+            let id = RecordId::lowest_at(at);
+            let action = ACTIONS[usize::try_from(number).unwrap() % ACTIONS.len()];
+            let outcome = if number % 50 == 0 { "denied" } else { "success" };
+            format!(
+                r#"{{"id":"{id}","timestamp":"{at}","action":"{action}","outcome":"{outcome}","actor":{{"id":"{}"}}}}"#,
+                number % 7
+            )
+        })
+        .collect();
+    let rows = (0..)
+        .zip(&jsons)
+        .map(|(number, json)| RecordRow::new(number, &[0; 32], json).unwrap())
+        .collect();
+    let group = Group {
+        origin: &origin,
+        received: Timestamp::from_micros(0),
+        next: 400,
+        head: None,
+        rows,
+    };
+    write(&mut connection, &Statements::new(&prefix), &group)
+        .await
+        .unwrap();
+    if analyzed {
+        sqlx::query("ANALYZE")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    connection
+}
+
+async fn plan(connection: &mut SqliteConnection, mut statement: Statement) -> String {
+    statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+    let steps = rows(connection, statement).await.unwrap();
+    let steps: Vec<String> = steps.iter().map(|row| row.get(3)).collect();
+    steps.join("; ")
+}
+
+fn text() -> Text {
+    Text::new(&TablePrefix::default())
+}
+
+fn pattern(text: &str) -> Query {
+    Query::new().action(text.parse().unwrap())
+}
+
+// Trap Q2: one index with the order of time in it, and no sorting.
+#[tokio::test]
+async fn every_page_is_read_along_one_index_without_sorting() {
+    let range = |query: Query| {
+        query
+            .from(Timestamp::from_micros(5))
+            .to(Timestamp::from_micros(2_000_000))
+    };
+    let cases = [
+        ("all", Query::new(), "sqlite_autoindex_audit_records_1"),
+        (
+            "actor",
+            Query::new().actor("3"),
+            "audit_records_actor (actor_id=?",
+        ),
+        (
+            "action",
+            pattern("user.login"),
+            "audit_records_action (action=?",
+        ),
+        (
+            "outcome",
+            Query::new().outcome("denied"),
+            "audit_records_outcome (outcome=?",
+        ),
+        (
+            "actor and action",
+            pattern("user.login").actor("3"),
+            "audit_records_actor (actor_id=?",
+        ),
+        (
+            "actor and prefix",
+            pattern("user.*").actor("3"),
+            "audit_records_actor (actor_id=?",
+        ),
+        (
+            "action and outcome",
+            pattern("user.login").outcome("denied"),
+            "audit_records_action (action=?",
+        ),
+    ];
+    for analyzed in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = filled(&dir.path().join("audit.db"), analyzed).await;
+        for (name, query, index) in &cases {
+            let statements = [text().browse(query), text().browse(&range(query.clone()))];
+            for statement in statements {
+                let sql = statement.sql.clone();
+                let plan = plan(&mut connection, statement).await;
+                assert!(
+                    plan.contains(index),
+                    "{name}, analyzed {analyzed}: {plan}\n{sql}"
+                );
+                assert!(!plan.contains("TEMP B-TREE"), "{name}: {plan}\n{sql}");
+            }
+            let bounded = plan(&mut connection, text().browse(&range(query.clone()))).await;
+            assert!(bounded.contains("id>? AND id<?"), "{name}: {bounded}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_actions_below_a_prefix_are_merged_from_their_parts_of_the_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connection = filled(&dir.path().join("audit.db"), true).await;
+    let names = vec!["user.login".to_owned(), "user.logout".to_owned()];
+    let query = pattern("user.*")
+        .outcome("denied")
+        .to(Timestamp::from_micros(2_000_000));
+    let statement = text().browse_actions(&query, names).unwrap();
+    let plan_of_page = plan(&mut connection, statement).await;
+    assert_eq!(
+        plan_of_page
+            .matches("audit_records_action (action=? AND id<?)")
+            .count(),
+        2,
+        "{plan_of_page}"
+    );
+    assert!(plan_of_page.contains("MERGE (UNION ALL)"), "{plan_of_page}");
+    assert!(!plan_of_page.contains("TEMP B-TREE"), "{plan_of_page}");
+
+    let names = text().actions("user.".to_owned(), "user/".to_owned());
+    let plan_of_names = plan(&mut connection, names.clone()).await;
+    assert_eq!(
+        plan_of_names
+            .matches("SEARCH audit_records USING COVERING INDEX")
+            .count(),
+        2,
+        "{plan_of_names}"
+    );
+    let names = rows(&mut connection, names).await.unwrap();
+    let names: Vec<String> = names.iter().map(|row| row.get(0)).collect();
+    assert_eq!(names, ["user.login", "user.logout"]);
+}
+
+#[tokio::test]
+async fn following_and_whole_trails_read_in_their_own_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connection = filled(&dir.path().join("audit.db"), true).await;
+    let query = pattern("user.login")
+        .actor("3")
+        .outcome("denied")
+        .from(Timestamp::from_micros(5));
+    let followed = plan(&mut connection, text().follow(&query, 7)).await;
+    assert_eq!(
+        followed,
+        "SEARCH audit_records USING INTEGER PRIMARY KEY (rowid>?)"
+    );
+    let leaves = plan(&mut connection, text().leaves(Uuid::nil(), 7, 10)).await;
+    assert!(
+        leaves.contains("(trail=? AND number>?)") && !leaves.contains("TEMP"),
+        "{leaves}"
+    );
+}
