@@ -2,7 +2,10 @@
 
 #[cfg_attr(
     not(any(feature = "file", feature = "sqlite")),
-    expect(dead_code, reason = "only sinks that are built in read what follows the scheme")
+    expect(
+        dead_code,
+        reason = "only sinks that are built in read what follows the scheme"
+    )
 )]
 mod address;
 mod audit;
