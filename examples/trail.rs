@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let audit = Audit::builder("trail-example")
         .dir(dir.join("journal"))
         .sink("sqlite", SqliteSink::new(dir.join("audit.db")))
-        .sink("file", FileSink::new(dir.join("audit.jsonl")))
+        .sink("file", FileSink::builder(dir.join("audit.jsonl")).build()?)
         .start()
         .await?;
 
