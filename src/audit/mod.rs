@@ -5,6 +5,8 @@ mod adoption;
 mod builder;
 mod health;
 mod keeper;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod prometheus;
 mod receipt;
 mod shutdown;

@@ -86,9 +86,8 @@ impl Parts {
         let closed = self.journal.close(deadline);
         let left = || deadline.saturating_duration_since(Instant::now());
         self.delivery.drain(left());
-        // Read before the followers are gone: they take their counters along.
-        let sinks = self.delivery.stats();
         self.delivery.stop(left());
+        let sinks = self.delivery.stats();
         let counts = self.journal.inbox().counts();
         ShutdownReport {
             in_order: closed == Closed::InOrder && unfinished == 0,

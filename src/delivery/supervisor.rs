@@ -255,7 +255,8 @@ impl Supervisor {
     /// Nothing more is offered; a call under way may use the time. What is undelivered stays in the
     /// journal.
     pub(crate) fn stop(&self, timeout: Duration) -> Vec<Undelivered> {
-        let workers = std::mem::take(&mut self.team().workers);
+        // They stay in the team: what they counted can still be read.
+        let workers = self.team().workers.clone();
         stop(&workers, timeout)
     }
 

@@ -269,6 +269,8 @@ impl Journal {
 
     /// Waits until everything appended is durable and its events are sent, or until `deadline`.
     pub(crate) fn settle(&self, deadline: Instant) {
+        // Nobody waits for this sync, but it is asked for: buffered records must not hold us up.
+        drop(self.inbox.flush());
         let settled = |state: &State| state.waiting() == 0 || state.writer_ended;
         self.wait_until(deadline, settled);
     }

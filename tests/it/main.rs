@@ -6,6 +6,8 @@ mod audit;
 mod docs;
 #[cfg(test)]
 mod layers;
+#[cfg(all(test, feature = "testing", feature = "metrics"))]
+mod metrics;
 #[cfg(all(test, feature = "testing"))]
 mod scope;
 #[cfg(test)]
