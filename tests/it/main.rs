@@ -9,6 +9,8 @@ mod layers;
 #[cfg(all(test, feature = "testing"))]
 mod scope;
 #[cfg(test)]
+mod record;
+#[cfg(test)]
 mod sinks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]
