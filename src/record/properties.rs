@@ -209,7 +209,7 @@ fn check(json: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_record_becomes_one_clean_line_within_the_cap_and_the_schema(
