@@ -184,15 +184,18 @@ pub(crate) enum Extent {
 ///
 /// Borrowed unless something had to be escaped. Cleaning twice is cleaning once.
 pub(crate) fn clean(text: &str, max_bytes: usize) -> (Cow<'_, str>, Extent) {
-    let harmless = harmless_prefix(text);
-    if harmless == text.len() {
-        let kept = text.floor_char_boundary(max_bytes);
-        return match text.get(..kept) {
-            Some(kept) if kept.len() < text.len() => (Cow::Borrowed(kept), Extent::Cut),
-            _ => (Cow::Borrowed(text), Extent::Whole),
-        };
+    // Escapes only lengthen, so what lies beyond the cap need not be looked at.
+    let (window, beyond) = text.split_at(text.floor_char_boundary(max_bytes));
+    let harmless = harmless_prefix(window);
+    if harmless < window.len() {
+        return escape(text, harmless, max_bytes);
     }
-    escape(text, harmless, max_bytes)
+    let extent = if beyond.is_empty() {
+        Extent::Whole
+    } else {
+        Extent::Cut
+    };
+    (Cow::Borrowed(window), extent)
 }
 
 /// Whether a text is written as it is: nothing to escape, at most `max_bytes` long.
@@ -220,7 +223,7 @@ fn is_plain(bytes: &[u8]) -> bool {
 }
 
 fn escape(text: &str, harmless: usize, max_bytes: usize) -> (Cow<'_, str>, Extent) {
-    let (head, tail) = text.split_at(harmless.min(text.floor_char_boundary(max_bytes)));
+    let (head, tail) = text.split_at(harmless);
     let mut out = String::with_capacity(text.len().saturating_add(16).min(max_bytes));
     out.push_str(head);
     for character in tail.chars() {
@@ -283,7 +286,7 @@ mod tests {
 
     #[test]
     fn harmful_characters_become_visible() {
-        // trap C16, trap C15 (NUL)
+        // traps C15, C16
         for (given, expected) in [
             ("a\r\nb\tc", "a\\r\\nb\\tc"),
             ("nul\0", "nul\\u{0}"),

@@ -194,7 +194,7 @@ pub enum ActorType {
 
 impl ActorType {
     /// All types, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &'static [Self] = &[
         Self::User,
         Self::Service,
         Self::System,
@@ -217,7 +217,10 @@ impl ActorType {
     /// The type with this word, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -274,7 +277,7 @@ mod tests {
 
     #[test]
     fn every_type_has_one_word() {
-        for kind in ActorType::ALL {
+        for &kind in ActorType::ALL {
             assert_eq!(ActorType::from_word(kind.as_str()), Some(kind));
         }
         assert_eq!(ActorType::from_word("User"), None);

@@ -42,8 +42,10 @@ impl Change {
             ("previous", &mut self.previous),
             ("current", &mut self.current),
         ] {
-            if let Some(inner) = side {
-                value::clean(inner, place.of(name), marks, cap::DEPTH);
+            match side {
+                Some(Value::Null) => *side = None,
+                Some(value) => value::clean(value, place.of(name), marks, cap::DEPTH),
+                None => {}
             }
         }
     }

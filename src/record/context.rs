@@ -142,6 +142,7 @@ impl Context {
         if let Some(http) = &mut self.http {
             http.clean(place.of("http"), marks);
         }
+        self.http = self.http.take().filter(|http| *http != Http::default());
     }
 
     fn clean_forwarded(&mut self, place: Place<'_>, marks: &mut Marks<'_>) {
@@ -153,6 +154,7 @@ impl Context {
         for (index, address) in self.forwarded.iter_mut().enumerate() {
             marks.text(place.at(index), address, cap::ADDRESS);
         }
+        self.forwarded.retain(|address| !address.is_empty());
     }
 }
 

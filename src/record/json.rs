@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::{RecordId, Timestamp},
-    text::Text,
+    text::{self, Text},
 };
 
 /// The version of the format that is written; readers take every version of the same major.
@@ -79,22 +79,29 @@ struct Wire<'a> {
 impl Record {
     /// Makes the record's exact bytes: texts made clean, everything capped, defaults filled in.
     ///
-    /// A record that already has an id (an intent read back, a draft) keeps it, its timestamp and
-    /// its service; any other gets `id`, which must be one for `at`.
+    /// `id` must be one for `at`. A record that already has this very id, such as an intent read
+    /// back, keeps its own timestamp and service. Any other that it holds is forgotten: ids are
+    /// ours, so that nobody can hide a record behind another of the same id.
     pub(crate) fn finish(mut self, id: RecordId, at: Timestamp, service: &Service) -> Finished {
-        let (id, timestamp) = match self.id {
-            Some(own) => (own, self.timestamp.unwrap_or_else(|| own.timestamp())),
-            None => (id, at),
+        let (own_id, own_service) = (self.id.take(), self.service.take());
+        let (timestamp, own_service) = if own_id == Some(id) {
+            (
+                self.timestamp.unwrap_or_else(|| id.timestamp()),
+                own_service,
+            )
+        } else {
+            (at, None)
         };
         let mut truncated = std::mem::take(&mut self.truncated);
+        truncated.retain(|path, _| text::is_clean(path, cap::NAME));
         let mut marks = Marks::new(&mut truncated);
-        let own = self.service.take();
-        let service = own.as_ref().unwrap_or(service).cleaned(&mut marks);
+        let service = own_service.as_ref().unwrap_or(service);
+        let service = service.cleaned(&mut marks);
         self.clean(&mut marks);
         self.truncated = truncated;
 
         let mut json = self.write(id, timestamp, &service);
-        for part in [Part::Details, Part::Changes, Part::Targets] {
+        for part in [Part::Details, Part::Changes, Part::Targets, Part::Marks] {
             if let Some(excess @ 1..) = json.len().checked_sub(cap::RECORD) {
                 self.give_way(part, excess);
                 json = self.write(id, timestamp, &service);
@@ -118,7 +125,13 @@ impl Record {
     /// [`RecordError`] for what is not JSON (so also for a lone surrogate), lacks a required field,
     /// or says that it is of another major version; its source says where.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, RecordError> {
-        serde_json::from_slice(json.as_ref()).map_err(|source| RecordError { source })
+        let json = json.as_ref();
+        // Serde would read a list as well, as the fields in their order.
+        if json.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') {
+            let source = de::Error::custom("a record is a JSON object");
+            return Err(RecordError { source });
+        }
+        serde_json::from_slice(json).map_err(|source| RecordError { source })
     }
 
     fn write(&self, id: RecordId, timestamp: Timestamp, service: &Service) -> String {
@@ -144,14 +157,7 @@ impl Record {
             last: self.last,
             truncated: &self.truncated,
         };
-        let mut json = Vec::with_capacity(1024);
-        let written = serde_json::to_writer(&mut json, &wire);
-        debug_assert!(written.is_ok(), "{written:?}");
-        #[expect(
-            clippy::expect_used,
-            reason = "every map here has text for keys, so serde_json cannot fail, and it writes UTF-8"
-        )]
-        String::from_utf8(json).expect("JSON is UTF-8")
+        to_json(&wire)
     }
 
     fn clean(&mut self, marks: &mut Marks<'_>) {
@@ -185,14 +191,14 @@ impl Record {
     fn give_way(&mut self, part: Part, excess: usize) {
         // The mark itself needs room.
         let excess = excess + 64;
-        let mut marks = Marks::new(&mut self.truncated);
         let (name, original) = match part {
             Part::Details => ("details", shrink_map(&mut self.details, excess)),
             Part::Changes => ("changes", shrink_list(&mut self.changes, excess)),
             Part::Targets => ("targets", shrink_list(&mut self.targets, excess)),
+            Part::Marks => ("truncated", shrink_marks(&mut self.truncated)),
         };
         if let Some(original) = original {
-            marks.gave_way(name, original);
+            Marks::new(&mut self.truncated).gave_way(name, original);
         }
     }
 }
@@ -203,6 +209,8 @@ enum Part {
     Details,
     Changes,
     Targets,
+    /// Only ever too many in a record that was not written here.
+    Marks,
 }
 
 /// Removes the largest entries; answers the bytes of all there were.
@@ -213,7 +221,7 @@ fn shrink_map(map: &mut Map<String, Value>, excess: usize) -> Option<usize> {
     let original = size_of(map);
     let mut sizes: Vec<(usize, String)> = map
         .iter()
-        .map(|(key, value)| (size_of(&(key, value)), key.clone()))
+        .map(|(key, value)| (size_of(key) + size_of(value) + 2, key.clone()))
         .collect();
     sizes.sort_unstable();
     let mut removed = 0;
@@ -241,6 +249,23 @@ fn shrink_list<T: Serialize>(list: &mut Vec<T>, excess: usize) -> Option<usize> 
     Some(original)
 }
 
+fn shrink_marks(marks: &mut BTreeMap<String, u64>) -> Option<usize> {
+    let original = size_of(marks);
+    marks.clear();
+    Some(original)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "maps here have text for keys and times are in range, so nothing can fail"
+)]
+fn to_json(wire: &Wire<'_>) -> String {
+    // Room for most records, so that the buffer does not grow in steps.
+    let mut json = Vec::with_capacity(2048);
+    serde_json::to_writer(&mut json, wire).expect("a record has a JSON");
+    String::from_utf8(json).expect("JSON is UTF-8")
+}
+
 /// The bytes of a value as JSON.
 pub(super) fn size_of(value: &impl Serialize) -> usize {
     serde_json::to_vec(value).map_or(0, |json| json.len())
@@ -266,64 +291,101 @@ impl<'de> Deserialize<'de> for Schema {
 mod tests {
     use super::*;
     use crate::record::Http;
-    use std::time::Duration;
 
-    fn sample() -> Record {
-        Record::new("document.create")
-            .success()
-            .actor(
-                Actor::user("146")
-                    .name("Flapjack Toasty")
-                    .email("flapjack@example.com")
-                    .auth_method("password")
-                    .credential("session", "hmac-sha256:k1:9f"),
-            )
-            .target(Target::new("document", "4cq1mN").name("Untitled document"))
-            .tenant(Tenant::new(42).name("Grist Labs").domain("gristlabs"))
-            .application(Application::new("web").name("Web console"))
-            .context(
-                Context::new()
-                    .ip_address("39.139.42.243")
-                    .peer_address("10.0.0.7")
-                    .forwarded("39.139.42.243")
-                    .user_agent("Mozilla/5.0 …")
-                    .session_id("hmac-sha256:k1:9f")
-                    .request_id("r-1")
-                    .trace_id("4bf92f3577b34da6a3ce929d0e0e4736")
-                    .span_id("00f067aa0ba902b7")
-                    .http(Http::new().method("POST").route("/api/docs").status(201))
-                    .duration(Duration::from_micros(1834)),
-            )
-            .change("name", "a", "b")
-            .detail(
-                "workspace",
-                serde_json::json!({"id": 97, "name": "Secret Plans"}),
-            )
+    fn service() -> Service {
+        Service::new("docs")
+    }
+
+    fn at(micros: i64) -> (RecordId, Timestamp) {
+        let at = Timestamp::from_micros(micros);
+        (RecordId::new(at, 7), at)
     }
 
     #[test]
-    fn a_record_is_written_as_designed() {
-        let at = "2026-11-20T13:34:01.123456Z".parse().unwrap();
-        let service = Service::new("docs").version("1.4.2").instance("web-1");
-        let finished = sample().finish(RecordId::lowest_at(at), at, &service);
-        assert!(!finished.truncated);
+    fn an_intent_read_back_keeps_its_time_and_service_under_its_id() {
+        let (id, began) = at(5);
+        let intent = Record::new("a.b").finish(id, began, &service());
+        let read = Record::from_json(&intent.json).unwrap();
+        let (_, later) = at(9);
+        let verdict = read.finish(id, later, &Service::new("successor"));
+        let verdict = Record::from_json(&verdict.json).unwrap();
+        assert_eq!(verdict.id(), Some(id));
+        assert_eq!(verdict.timestamp(), Some(began));
+        assert_eq!(verdict.service(), Some(&service()));
+    }
+
+    #[test]
+    fn an_id_from_outside_does_not_enter_the_trail() {
+        // trap C12
+        let (foreign, long_ago) = at(5);
+        let other = Service::new("other");
+        let given = Record::new("a.b").finish(foreign, long_ago, &other);
+        let (id, now) = at(9);
+        let read = Record::from_json(&given.json).unwrap();
+        let written = Record::from_json(read.finish(id, now, &service()).json).unwrap();
+        assert_eq!(written.id(), Some(id));
+        assert_eq!(written.timestamp(), Some(now));
+        assert_eq!(written.service(), Some(&service()));
+    }
+
+    #[test]
+    fn absent_facts_and_empty_texts_are_not_written() {
+        let (id, at) = at(0);
+        let record = Record::new("login")
+            .category("")
+            .reason("")
+            .error(Fault::new(""))
+            .actor(Actor::unknown().id("").name(""))
+            .tenant(Tenant::new(""))
+            .application(Application::new(""))
+            .context(Context::new().request_id("").forwarded("").http(Http::new().method("")))
+            .change("plan", None::<u8>, ())
+            .detail("nothing", None::<u8>)
+            .outcome(Outcome::Failure);
         assert_eq!(
-            finished.json,
+            record.finish(id, at, &service()).json,
             concat!(
-                r#"{"id":"01a1f929-fda3-774b-8000-000000000000","timestamp":"2026-11-20T13:34:01.123456Z","schema":"1.0","#,
-                r#""service":{"name":"docs","version":"1.4.2","instance":"web-1"},"#,
-                r#""action":"document.create","category":"document","outcome":"success","#,
-                r#""actor":{"type":"user","id":"146","name":"Flapjack Toasty","email":"flapjack@example.com","#,
-                r#""auth_method":"password","credential":{"type":"session","id":"hmac-sha256:k1:9f"}},"#,
-                r#""targets":[{"type":"document","id":"4cq1mN","name":"Untitled document"}],"#,
-                r#""tenant":{"id":"42","name":"Grist Labs","domain":"gristlabs"},"application":{"id":"web","name":"Web console"},"#,
-                r#""context":{"ip_address":"39.139.42.243","peer_address":"10.0.0.7","forwarded":["39.139.42.243"],"#,
-                r#""user_agent":"Mozilla/5.0 …","session_id":"hmac-sha256:k1:9f","request_id":"r-1","#,
-                r#""trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","#,
-                r#""http":{"method":"POST","route":"/api/docs","status":201},"duration_us":1834},"#,
-                r#""changes":[{"field":"name","previous":"a","current":"b"}],"#,
-                r#""details":{"workspace":{"id":97,"name":"Secret Plans"}}}"#,
+                r#"{"id":"00000000-0000-7000-8000-000000000007","timestamp":"1970-01-01T00:00:00.000000Z","#,
+                r#""schema":"1.0","service":{"name":"docs"},"action":"login","outcome":"failure","#,
+                r#""actor":{"type":"unknown"},"changes":[{"field":"plan"}]}"#,
             )
         );
+    }
+
+    #[test]
+    fn a_later_minor_version_is_read_and_another_major_refused() {
+        let later = r#"{"schema":"1.7","action":"a.b","outcome":"postponed","new":{"x":[1]},
+            "actor":{"type":"robot","model":2},"context":{"planet":"Mars"}}"#;
+        let read = Record::from_json(later).unwrap();
+        assert_eq!(read.outcome, Some(Outcome::Unknown));
+        assert_eq!(read.actor, Some(Actor::unknown()));
+        for schema in ["2.0", "0.9", "11.0", "1", ""] {
+            let json = format!(r#"{{"schema":"{schema}","action":"a.b"}}"#);
+            let error = Record::from_json(json).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("later tower-audit"), "{schema}: {source}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_an_error_that_says_where() {
+        let deep = format!(r#"{{"action":"a.b","details":{{"a":{}"#, "[".repeat(1_000_000));
+        for (given, expected) in [
+            (r#"{"action":"\ud800"}"#, "hex escape"),
+            (r#"{"action":"a.b","details":{"x":"\udc00\ud800"}}"#, "hex escape"),
+            ("", "EOF"),
+            ("{}", "missing field `action`"),
+            (r#"[null,null,"1.0",null,"a.b"]"#, "a record is a JSON object"),
+            (r#"{"action":"a.b"} x"#, "trailing characters"),
+            (r#"{"action":"a.b","action":"c.d"}"#, "duplicate field"),
+            (r#"{"action":"a.b","id":"7"}"#, "a record id is a UUID"),
+            (r#"{"action":"a.b","timestamp":"yesterday"}"#, "write it as RFC 3339"),
+            (deep.as_str(), "recursion limit exceeded"),
+        ] {
+            let error = Record::from_json(given).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains(expected), "{source}");
+        }
+        Record::from_json(b"{\"action\":\"\xff\"}").unwrap_err();
     }
 }

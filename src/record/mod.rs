@@ -1,28 +1,106 @@
 //! The record: who did what to which thing, from where, with what outcome.
+//!
+//! A [`Record`] is built by its setters, or read back with [`Record::from_json`]. When it is handed
+//! over it is *finished*: given its id and time, made clean, capped, and written once as JSON. From
+//! then on those exact bytes are what is hashed, delivered and kept; nothing is ever encoded again.
+//!
+//! # Format
+//!
+//! One line of JSON in UTF-8, with the fields in the order of the table. A fact that is absent is
+//! not written: it is not `null`, and not an empty text. `docs/record.schema.json` is the same as a
+//! JSON Schema. The format has a version of its own, `schema`: within 1.x it only grows, so readers
+//! pass over what they do not know.
+//!
+//! ```json
+//! {"id":"01a1f929-fda3-774b-8000-000000000001","timestamp":"2026-11-20T13:34:01.123456Z","schema":"1.0",
+//!  "service":{"name":"docs"},"action":"document.create","category":"document","outcome":"success",
+//!  "actor":{"type":"user","id":"146"},"targets":[{"type":"document","id":"4cq1mN"}]}
+//! ```
+//!
+//! # Fields
+//!
+//! | field | what it is | at most |
+//! |---|---|---|
+//! | `id` | UUIDv7 that carries `timestamp` to the microsecond; always the service's own | |
+//! | `timestamp` | when the action began: UTC, six digits | |
+//! | `schema` | the version of this format | |
+//! | `service`: `service.name`, `service.version`, `service.instance` | which service wrote it | 256 bytes each |
+//! | `action` | what was done: `noun.verb`, or as another system named it | 256 bytes |
+//! | `category` | the group the action belongs to; by default its noun | 256 bytes |
+//! | `outcome` | [`success`, `failure`, `denied`, `error`, `cancelled` or `unknown`](Outcome) | |
+//! | `reason` | why it ended so, for a person | 1024 bytes |
+//! | `error`: `error.type`, `error.code`, `error.message` | the fault behind it | 256, 256, 2048 bytes |
+//! | `actor`: `actor.type` | [`user`, `service`, `system`, `anonymous` or `unknown`](ActorType) | |
+//! | `actor.id`, `actor.name`, `actor.email` | who it is, verified | 256, 256, 320 bytes |
+//! | `actor.claimed` | a name that was not verified | 320 bytes |
+//! | `actor.auth_method` | how the actor was verified | 64 bytes |
+//! | `actor.credential`: `actor.credential.type`, `actor.credential.id` | what was presented, in a form that cannot be used | 64, 256 bytes |
+//! | `actor.on_behalf_of` | for whom: an actor like `actor` | 4 within each other |
+//! | `targets`: `targets.type`, `targets.id`, `targets.name` | what was acted on | 64, 256, 256 bytes |
+//! | `tenant`: `tenant.id`, `tenant.name`, `tenant.domain` | the customer or site it belongs to | 256 bytes each |
+//! | `application`: `application.id`, `application.name` | the client application | 256 bytes each |
+//! | `context`: `context.ip_address`, `context.peer_address` | the client, and the other end of the connection | 128 bytes each |
+//! | `context.forwarded` | the chain of addresses that headers claim | the last 16, 128 bytes each |
+//! | `context.user_agent` | what the client calls itself | 1024 bytes |
+//! | `context.session_id`, `context.previous_session_id` | keyed hashes of the session, and the one before | 256 bytes each |
+//! | `context.request_id` | the id by which client or proxy know the request | 256 bytes |
+//! | `context.trace_id`, `context.span_id` | W3C Trace Context | 64 bytes each |
+//! | `context.http`: `context.http.method`, `context.http.route`, `context.http.status` | the HTTP request | 64, 512 bytes |
+//! | `context.duration_us` | how long it took, in microseconds | |
+//! | `changes`: `changes.field`, `changes.previous`, `changes.current` | what was changed | 256 bytes; like `details` |
+//! | `details` | whatever else the service says | names 128, texts 4096 bytes; 16 deep |
+//! | `count`, `first`, `last` | how many actions this record stands for, and when they began | |
+//! | `truncated` | what was cut: the place, and the bytes there were | |
+//!
+//! # Caps
+//!
+//! Caps count the bytes of clean text. What is longer is cut between characters, and `truncated`
+//! says where and how long it was: `{"context.user_agent":1048576}`. More than 16 such marks within
+//! one field of the record become one for the field, with the sum.
+//!
+//! The whole record has at most 64 KiB. In one that is larger the largest entries of `details` give
+//! way, then the last `changes`, then the last `targets`; `truncated` says how many bytes of JSON
+//! the whole field had. All else always fits.
+//!
+//! # Clean text
+//!
+//! Every text, the author's too, is made one line of visible characters. Control characters, line
+//! separators, marks that change the direction, invisible characters and noncharacters are written
+//! as escapes, with the backslash in the text: `\n`, `\u{1b}`, `\u{202e}`. So no format that a
+//! record is later written in can be broken by it, a database cannot refuse it for a NUL, and an
+//! auditor sees what was planted. The joiners U+200C and U+200D stay, for the scripts and emoji that
+//! need them.
 
 mod action;
 mod actor;
 mod assurance;
+mod bounded;
+mod builder;
+mod catalogue;
 mod change;
 mod context;
+#[cfg(test)]
+mod golden;
 mod json;
 mod marks;
 mod origin;
 mod outcome;
+#[cfg(test)]
+mod properties;
 mod service;
 mod target;
 mod value;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub(crate) use self::json::Finished;
 pub use self::{
     action::{Action, ActionError},
     actor::{Actor, ActorType, Credential},
     assurance::{Assurance, OnFailure, WordError},
+    catalogue::{Catalogue, CatalogueError, Declaration, Route},
     change::Change,
     context::{Context, Http},
     json::RecordError,
@@ -59,7 +137,6 @@ pub struct Record {
     #[serde(default)]
     timestamp: Option<Timestamp>,
     #[serde(default)]
-    #[expect(dead_code, reason = "read to refuse other major versions")]
     schema: json::Schema,
     #[serde(default)]
     service: Option<Service>,
@@ -126,131 +203,6 @@ impl Record {
     #[must_use]
     pub fn system(action: impl Into<Action>) -> Self {
         Self::new(action).actor(Actor::system())
-    }
-
-    /// Sets what was done.
-    #[must_use]
-    pub fn action(mut self, action: impl Into<Action>) -> Self {
-        self.action = action.into();
-        self
-    }
-
-    /// Sets the group the action belongs to; the default is its noun.
-    #[must_use]
-    pub fn category(mut self, category: impl Into<Text>) -> Self {
-        self.category = Some(category.into());
-        self
-    }
-
-    /// Sets how it ended.
-    #[must_use]
-    pub fn outcome(mut self, outcome: Outcome) -> Self {
-        self.outcome = Some(outcome);
-        self
-    }
-
-    /// Says that it was done.
-    #[must_use]
-    pub fn success(self) -> Self {
-        self.outcome(Outcome::Success)
-    }
-
-    /// Says that it was not done, for a reason that lies with the request.
-    #[must_use]
-    pub fn failure(self, reason: impl Into<Text>) -> Self {
-        self.outcome(Outcome::Failure).reason(reason)
-    }
-
-    /// Says that it was not allowed.
-    #[must_use]
-    pub fn denied(self, reason: impl Into<Text>) -> Self {
-        self.outcome(Outcome::Denied).reason(reason)
-    }
-
-    /// Says what the fault was, and that it ended in an error unless another outcome is set.
-    #[must_use]
-    pub fn error(mut self, fault: Fault) -> Self {
-        self.error = Some(fault);
-        self.outcome.get_or_insert(Outcome::Error);
-        self
-    }
-
-    /// Sets why it ended so, for a person.
-    #[must_use]
-    pub fn reason(mut self, reason: impl Into<Text>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-
-    /// Sets who acted.
-    #[must_use]
-    pub fn actor(mut self, actor: Actor) -> Self {
-        self.actor = Some(actor);
-        self
-    }
-
-    /// Adds something that was acted on.
-    #[must_use]
-    pub fn target(mut self, target: Target) -> Self {
-        self.targets.push(target);
-        self
-    }
-
-    /// Sets the customer, organisation or site it belongs to.
-    #[must_use]
-    pub fn tenant(mut self, tenant: Tenant) -> Self {
-        self.tenant = Some(tenant);
-        self
-    }
-
-    /// Sets the client application through which the actor acted.
-    #[must_use]
-    pub fn application(mut self, application: Application) -> Self {
-        self.application = Some(application);
-        self
-    }
-
-    /// Sets where it came from.
-    #[must_use]
-    pub fn context(mut self, context: Context) -> Self {
-        self.context = context;
-        self
-    }
-
-    /// Adds a field that was changed; `None` and `null` mean that it was, or is, not set.
-    ///
-    /// The values follow the rules of [`detail`](Self::detail).
-    #[must_use]
-    pub fn change(
-        mut self,
-        field: impl Into<Text>,
-        previous: impl Serialize,
-        current: impl Serialize,
-    ) -> Self {
-        self.changes.push(Change::new(field, previous, current));
-        self
-    }
-
-    /// Sets something else the service says about it; `None` and `null` leave it out.
-    ///
-    /// The value is taken as its JSON. Lists and maps go 16 deep at most; what lies deeper is
-    /// `[nested too deeply]`. A value that has no JSON is a text that says so.
-    #[must_use]
-    pub fn detail(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
-        match value::given(&value) {
-            Some(value) => self.details.insert(name.into(), value),
-            None => self.details.remove(&name.into()),
-        };
-        self
-    }
-
-    /// Says that this record stands for `count` actions, begun from `first` to `last`.
-    #[must_use]
-    pub fn folded(mut self, count: u64, first: Timestamp, last: Timestamp) -> Self {
-        self.count = Some(count);
-        self.first = Some(first);
-        self.last = Some(last);
-        self
     }
 
     /// The id, once the record was written.

@@ -28,7 +28,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &'static [Self] = &[
         Self::Success,
         Self::Failure,
         Self::Denied,
@@ -54,7 +54,8 @@ impl Outcome {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|outcome| outcome.as_str() == word)
     }
 }
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_one_word() {
-        for outcome in Outcome::ALL {
+        for &outcome in Outcome::ALL {
             assert_eq!(Outcome::from_word(outcome.as_str()), Some(outcome));
         }
         assert_eq!(Outcome::from_word("ok"), None);

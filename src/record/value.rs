@@ -3,15 +3,16 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::marks::{Marks, Place, cap};
+use super::{
+    bounded::{Bounded, TOO_DEEP},
+    marks::{Marks, Place, cap},
+};
 use crate::text;
-
-/// What stands in place of lists and maps that are nested too deeply.
-pub(super) const TOO_DEEP: &str = "[nested too deeply]";
 
 /// The value as JSON; `None` for what is absent.
 pub(super) fn given(value: &impl Serialize) -> Option<Value> {
-    match serde_json::to_value(value) {
+    let depth = cap::DEPTH;
+    match serde_json::to_value(Bounded { value, depth }) {
         Ok(Value::Null) => None,
         Ok(value) => Some(value),
         // Better a record that says what is missing than no record.
@@ -53,16 +54,171 @@ pub(super) fn clean_map(
     }
 }
 
-/// Cleans the names of a map; those that become alike are told apart by `~` at the end.
+/// Cleans the names of a map; those that become alike are told apart by a number at the end.
 fn clean_keys(map: &mut Map<String, Value>, place: Place<'_>, marks: &mut Marks<'_>) {
     let mut cleaned = Map::new();
-    for (mut key, value) in std::mem::take(map) {
-        let original = key.clone();
+    for (index, (original, value)) in std::mem::take(map).into_iter().enumerate() {
+        let mut key = original.clone();
         marks.string(place.of(&original), &mut key, cap::KEY);
-        while cleaned.contains_key(&key) {
-            key.push('~');
+        // Counting from the entry's place ends at the first try, unless somebody chose all names.
+        for number in index.. {
+            if !cleaned.contains_key(&key) {
+                break;
+            }
+            let number = format!("~{number}");
+            key.truncate(key.floor_char_boundary(cap::KEY - number.len()));
+            key.push_str(&number);
         }
         cleaned.insert(key, value);
     }
     *map = cleaned;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A value and marks after cleaning.
+    fn cleaned(mut value: Value) -> (Value, BTreeMap<String, u64>) {
+        let mut map = BTreeMap::new();
+        clean(
+            &mut value,
+            Place::field("details"),
+            &mut Marks::new(&mut map),
+            cap::DEPTH,
+        );
+        (value, map)
+    }
+
+    fn depth_of(value: &Value) -> usize {
+        match value {
+            Value::Array(values) => 1 + values.iter().map(depth_of).max().unwrap_or(0),
+            Value::Object(map) => 1 + map.values().map(depth_of).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Shape {
+        Unit,
+        Newtype(u8),
+        Tuple(u8, u8),
+        Struct { a: Option<u8> },
+    }
+
+    #[test]
+    fn a_value_is_taken_as_its_json() {
+        #[derive(Serialize)]
+        struct Id(u64);
+        #[derive(Serialize)]
+        struct Pair(u8, char);
+        let value = (
+            (true, -1_i8, u64::MAX, 0.1, "text", (), Id(7), Pair(1, 'x')),
+            [
+                Shape::Unit,
+                Shape::Newtype(1),
+                Shape::Tuple(1, 2),
+                Shape::Struct { a: None },
+            ],
+            BTreeMap::from([(1, vec![Some("one"), None])]),
+            std::net::IpAddr::from([127, 0, 0, 1]),
+            serde_json::value::RawValue::from_string(r#"{"raw": [1]}"#.to_owned()).unwrap(),
+        );
+        assert_eq!(given(&value), Some(serde_json::to_value(&value).unwrap()));
+        assert_eq!(given(&None::<&str>), None);
+    }
+
+    #[test]
+    fn bytes_that_are_text_become_text() {
+        struct Bytes(&'static [u8]);
+        impl Serialize for Bytes {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+        assert_eq!(given(&Bytes(b"secret")), Some(json!("secret")));
+        assert_eq!(given(&Bytes(b"\xff\x00")), Some(json!([255, 0])));
+    }
+
+    #[test]
+    fn what_has_no_json_says_so() {
+        let value = given(&BTreeMap::from([((1, 2), 3)]));
+        assert_eq!(
+            value,
+            Some(json!("[cannot be written as JSON: key must be a string]"))
+        );
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit_without_using_up_the_stack() {
+        // trap R5
+        struct Endless;
+        impl Serialize for Endless {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq([BTreeMap::from([("again", Self)])])
+            }
+        }
+        enum List {
+            Next(Box<Self>),
+            End,
+        }
+        impl Serialize for List {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    Self::Next(next) => serializer.serialize_newtype_variant("", 0, "next", next),
+                    Self::End => serializer.serialize_unit(),
+                }
+            }
+        }
+        let list = (0..1000).fold(List::End, |list, _| List::Next(Box::new(list)));
+        for value in [given(&Endless), given(&list)] {
+            let value = value.unwrap();
+            assert_eq!(depth_of(&value), cap::DEPTH);
+            assert!(value.to_string().contains(TOO_DEEP));
+            assert_eq!(cleaned(value.clone()).0, value);
+        }
+    }
+
+    #[test]
+    fn nesting_that_was_read_is_bounded_too() {
+        let deep = (0..100).fold(json!(1), |value, _| json!([value]));
+        assert_eq!(depth_of(&cleaned(deep).0), cap::DEPTH);
+    }
+
+    #[test]
+    fn texts_and_names_are_cleaned_at_any_depth() {
+        let long = "x".repeat(cap::VALUE + 1);
+        let (value, marks) =
+            cleaned(json!({"a\n": [{"b": "\u{202e}"}, long], "n": 1.5, "t": true}));
+        let kept = "x".repeat(cap::VALUE);
+        assert_eq!(
+            value,
+            json!({"a\\n": [{"b": "\\u{202e}"}, kept], "n": 1.5, "t": true})
+        );
+        assert_eq!(marks, BTreeMap::from([("details.a\\n.1".to_owned(), 4097)]));
+    }
+
+    #[test]
+    fn names_that_become_alike_keep_all_values() {
+        let long = |end: &str| format!("{}{end}", "k".repeat(cap::KEY));
+        let mut given = Map::new();
+        for (key, value) in [
+            (long("1"), 1),
+            (long("2"), 2),
+            ("a\n".to_owned(), 3),
+            ("a\\n".to_owned(), 4),
+        ] {
+            given.insert(key, json!(value));
+        }
+        let (value, marks) = cleaned(Value::Object(given));
+        let mut values: Vec<_> = value.as_object().unwrap().values().cloned().collect();
+        values.sort_by_key(Value::as_u64);
+        assert_eq!(values, [json!(1), json!(2), json!(3), json!(4)]);
+        assert_eq!(marks.values().copied().collect::<Vec<_>>(), [129, 129]);
+    }
 }

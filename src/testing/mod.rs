@@ -2,11 +2,13 @@
 
 mod assert;
 mod canary;
+mod clock;
 pub mod disk;
 pub mod sinks;
 mod trail;
 
 pub use assert::expect_recorded;
 pub use canary::Canary;
+pub use clock::{FixedClock, FixedIds};
 pub use serde_json::json;
 pub use trail::TestTrail;

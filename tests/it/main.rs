@@ -11,6 +11,8 @@ mod metrics;
 #[cfg(all(test, feature = "testing"))]
 mod scope;
 #[cfg(test)]
+mod record;
+#[cfg(test)]
 mod sinks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]
