@@ -179,6 +179,16 @@ impl Feed {
         Ok(pruned.map_or(0, |gap| gap.to))
     }
 
+    /// The first record that waits, while it is not known whether the sink has it.
+    pub(crate) fn peek(&self) -> Option<Box<str>> {
+        let (next, durable) = (self.cursor.next, self.source.durable());
+        if next >= durable {
+            return None;
+        }
+        let read = self.source.open(next).read(durable, &Limits::new(1, 1));
+        Some(read.ok()?.records.pop()?.json)
+    }
+
     /// Decides where to begin, by what the sink says it wants next.
     ///
     /// # Errors

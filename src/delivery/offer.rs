@@ -148,7 +148,7 @@ impl Follower {
         self.trouble.blocked(now, reason, &self.reporter);
     }
 
-    fn recovered(&mut self) {
+    pub(crate) fn recovered(&mut self) {
         let now = self.now();
         let ledger = &self.ledger;
         self.trouble
