@@ -25,8 +25,9 @@ pub(crate) struct Feed {
     pub(crate) trail: Uuid,
     pub(crate) stage: Stage,
     pub(crate) cursor: Cursor,
-    /// What the sink answers to [`position`](crate::sink::Sink::position) by what it has confirmed;
-    /// `None` when it keeps none.
+    /// The least that the sink should answer to [`position`](crate::sink::Sink::position), by what
+    /// it has confirmed; `None` when it keeps none. A sink that only sees records cannot know of
+    /// numbers after the last one that were missed, so it may answer that one plus one.
     pub(crate) expected: Option<u64>,
     /// A call failed since the sink was last asked for its position.
     pub(crate) unsure: bool,

@@ -5,7 +5,8 @@ use crate::{
         What,
         fake::{Bench, MemorySource, sleep_until_then},
     },
-    sink::Limits,
+    record::Origin,
+    sink::{Batch, Limits, Sink, SinkFuture},
     stats::SinkState,
     testing::sinks::{Answer, MemoryStore, Script},
 };
@@ -34,6 +35,45 @@ async fn an_answer_that_is_lost_doubles_the_batch_where_it_keeps_none() {
     run.settle().await;
     assert_eq!(store.contents().numbers(source.id()), [0, 1, 2, 0, 1, 2]);
     assert_eq!(run.stats().delivered, 3);
+}
+
+/// Keeps its position as a file does: in its last line.
+struct LastLine(MemoryStore);
+
+impl Sink for LastLine {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn address(&self) -> String {
+        "file:".to_owned()
+    }
+
+    fn position<'a>(&'a mut self, origin: &'a Origin) -> SinkFuture<'a, Option<u64>> {
+        let last = self.0.contents().numbers(origin.trail).pop();
+        Box::pin(async move { Ok(last.map(|number| number + 1)) })
+    }
+
+    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
+        Box::pin(async { self.0.sink().deliver(batch).await })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_knows_nothing_of_gaps_is_not_a_loss() {
+    let (bench, source, store) = (Bench::new(), MemorySource::with(1, 10), MemoryStore::new());
+    source.damage(9);
+    let script = Script::new();
+    let mut run = bench.follow(script.around(LastLine(store.clone())), &[&source]);
+    run.settle().await;
+    source.grow(5);
+    script.next([Answer::StoreThenRetry]);
+    run.settle().await;
+    let expected: Vec<_> = (0..9).chain(10..15).collect();
+    assert_eq!(store.contents().numbers(source.id()), expected);
+    let events = bench.events();
+    assert!(matches!(&events[..], [What::Damaged { .. }]), "{events:?}");
+    assert_eq!((run.stats().committed, run.stats().missed), (15, 1));
 }
 
 #[tokio::test(start_paused = true)]
