@@ -2,6 +2,7 @@
 
 mod assert;
 mod canary;
+pub mod conformance;
 pub mod disk;
 pub mod sinks;
 mod trail;
