@@ -25,8 +25,9 @@ pub(crate) struct Feed {
     pub(crate) trail: Uuid,
     pub(crate) stage: Stage,
     pub(crate) cursor: Cursor,
-    /// What the sink answers to [`position`](crate::sink::Sink::position) by what it has confirmed;
-    /// `None` when it keeps none.
+    /// The least that the sink should answer to [`position`](crate::sink::Sink::position), by what
+    /// it has confirmed; `None` when it keeps none. A sink that only sees records cannot know of
+    /// numbers after the last one that were missed, so it may answer that one plus one.
     pub(crate) expected: Option<u64>,
     /// A call failed since the sink was last asked for its position.
     pub(crate) unsure: bool,
@@ -177,6 +178,16 @@ impl Feed {
             .first()
             .filter(|gap| gap.from == 0 && gap.kind == super::source::GapKind::Pruned);
         Ok(pruned.map_or(0, |gap| gap.to))
+    }
+
+    /// The first record that waits, while it is not known whether the sink has it.
+    pub(crate) fn peek(&self) -> Option<Box<str>> {
+        let (next, durable) = (self.cursor.next, self.source.durable());
+        if next >= durable {
+            return None;
+        }
+        let read = self.source.open(next).read(durable, &Limits::new(1, 1));
+        Some(read.ok()?.records.pop()?.json)
     }
 
     /// Decides where to begin, by what the sink says it wants next.

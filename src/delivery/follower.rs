@@ -11,15 +11,15 @@ use uuid::Uuid;
 use super::{
     Options, Surroundings,
     call::{Failure, call, caught_now},
-    event::{Reporter, What},
-    feed::{Feed, Saving, Stage},
+    event::Reporter,
+    feed::{Feed, Saving},
     hand::Hand,
+    pick::Picked,
     source::Source,
-    stats::{Ledger, Standing},
-    trouble::{Moment, Trouble},
+    stats::Ledger,
+    trouble::Trouble,
 };
 use crate::{
-    clock::Timestamp,
     sink::{Limits, Sink, SinkFuture},
     stats::SinkState,
 };
@@ -81,25 +81,16 @@ pub(crate) struct Follower {
     pub(crate) trouble: Trouble,
     /// Records refused since the sink last took one.
     pub(crate) refused_in_row: usize,
-    limits: Limits,
+    pub(crate) limits: Limits,
     orders: Control,
-    turn: usize,
+    /// Batches taken up so far.
+    pub(crate) turn: usize,
 }
 
 /// The batch in hand and the feed it came from.
 pub(crate) struct Held {
     pub(crate) feed: usize,
     pub(crate) hand: Hand,
-}
-
-/// What came of the look for something to deliver.
-enum Picked {
-    /// There is a batch in hand.
-    Batch,
-    /// Something was done, and there may be more.
-    Progress,
-    /// Nothing, until then at the latest.
-    Nothing(Option<Instant>),
 }
 
 impl Follower {
@@ -130,17 +121,14 @@ impl Follower {
             orders: Control::default(),
             turn: 0,
         };
-        follower.introduce();
+        follower.measure();
         follower
     }
 
-    fn introduce(&mut self) {
+    fn measure(&mut self) {
         let sink = &self.sink;
-        match caught_now(|| (sink.kind(), sink.address(), sink.limits())) {
-            Ok((kind, address, limits)) => {
-                self.ledger.describe(kind, address);
-                self.limits = Limits::new(limits.max_records, limits.max_bytes);
-            }
+        match caught_now(|| sink.limits()) {
+            Ok(limits) => self.limits = Limits::new(limits.max_records, limits.max_bytes),
             Err(message) => self.panicked(message),
         }
     }
@@ -251,145 +239,6 @@ impl Follower {
         self.orders = orders;
     }
 
-    /// Looks for a batch: every second one is the own trail's, the others take turns.
-    async fn pick(&mut self, now: Instant) -> Picked {
-        let mut until = self.reporter.due();
-        for index in self.order() {
-            let Some(feed) = self.feeds.get_mut(index) else {
-                continue;
-            };
-            until = earlier(until, feed.save_due());
-            if let Some(rests) = feed.trouble.rests_until(now) {
-                until = earlier(until, Some(rests));
-                continue;
-            }
-            if feed.stage != Stage::Placed && self.place(index).await.is_none() {
-                return Picked::Progress;
-            }
-            if self.take(index) {
-                self.turn = self.turn.wrapping_add(1);
-                return if self.hand.is_some() {
-                    Picked::Batch
-                } else {
-                    Picked::Progress
-                };
-            }
-        }
-        self.save_all(Saving::Lazily);
-        Picked::Nothing(until)
-    }
-
-    fn order(&self) -> Vec<usize> {
-        let others = self.feeds.len().saturating_sub(1);
-        let rotated = (0..others).map(|step| 1 + (self.turn / 2 + step) % others);
-        if self.turn.is_multiple_of(2) {
-            (0..self.feeds.len().min(1)).chain(rotated).collect()
-        } else {
-            rotated.chain(0..self.feeds.len().min(1)).collect()
-        }
-    }
-
-    /// Finds out where a feed begins; `None` when it could not.
-    async fn place(&mut self, index: usize) -> Option<()> {
-        let feed = self.feeds.get_mut(index)?;
-        if feed.stage == Stage::Unread {
-            let loaded = feed.load(self.options.start_at, &self.reporter);
-            let (trail, next) = (feed.trail, feed.cursor.next);
-            if let Err(reason) = loaded {
-                self.feed_failed(index, reason);
-                return None;
-            }
-            self.ledger.place(trail, next, Standing::Guessed);
-        }
-        let position = self.ask(index).await?;
-        let feed = self.feeds.get_mut(index)?;
-        if let Err(reason) = feed.place(position) {
-            self.feed_blocked(index, reason);
-            return None;
-        }
-        self.ledger
-            .place(feed.trail, feed.cursor.next, Standing::Known);
-        self.save(index, Saving::Lazily);
-        Some(())
-    }
-
-    /// Asks the sink where it stands in a feed; `None` when it did not say.
-    pub(crate) async fn ask(&mut self, index: usize) -> Option<Option<u64>> {
-        if self.options.positions == super::Positions::Ignored {
-            return Some(None);
-        }
-        let source = Arc::clone(&self.feeds.get(index)?.source);
-        let answer = self.call(|sink| sink.position(source.origin())).await;
-        match answer {
-            Ok(position) => Some(position),
-            Err(failure) => {
-                self.failed(failure);
-                None
-            }
-        }
-    }
-
-    /// Reads from a feed; `false` when there is nothing to read.
-    fn take(&mut self, index: usize) -> bool {
-        let Some(feed) = self.feeds.get_mut(index) else {
-            return false;
-        };
-        let chunk = match feed.read(&self.limits) {
-            Ok(None) => return false,
-            Ok(Some(chunk)) => chunk,
-            Err(error) => {
-                self.feed_failed(index, error.to_string());
-                return true;
-            }
-        };
-        let now = Moment {
-            instant: Instant::now(),
-            at: self.around.clock.now(),
-        };
-        feed.trouble.recovered(now, || 0, &self.reporter);
-        let origin = feed.source.origin();
-        let mut hand = Hand::new(origin, now.at, chunk, |number| feed.dead.contains(number));
-        let step = hand.pass_idle();
-        self.ledger.oldest(
-            hand.part()
-                .and_then(|part| began(&part.records.first()?.json)),
-        );
-        if hand.part().is_some() {
-            self.hand = Some(Held { feed: index, hand });
-        }
-        self.pass(index, step);
-        true
-    }
-
-    /// Moves a feed's cursor on, counts, and reports what was missed.
-    pub(crate) fn pass(&mut self, index: usize, step: super::hand::Step) {
-        let Some(feed) = self.feeds.get_mut(index) else {
-            return;
-        };
-        let trail = feed.trail;
-        feed.cursor.next = step.next;
-        self.ledger.pass(trail, step.next, step.passed);
-        for gap in step.gaps {
-            let (from, to) = (gap.from, gap.to);
-            match gap.kind {
-                super::source::GapKind::Pruned => {
-                    self.reporter.tell(What::Missed { trail, from, to })
-                }
-                super::source::GapKind::Damaged { file, offset } => {
-                    self.reporter.tell(What::Damaged {
-                        trail,
-                        from,
-                        to,
-                        file,
-                        offset,
-                    })
-                }
-                super::source::GapKind::Unwanted => {}
-            }
-        }
-        self.save(index, Saving::Lazily);
-    }
-
     /// What was read and not passed is read again.
     pub(crate) fn drop_hand(&mut self) {
         if let Some(held) = self.hand.take()
@@ -400,7 +249,7 @@ impl Follower {
     }
 
     /// Makes one call of the sink under its deadline.
-    async fn call<'a, T>(
+    pub(crate) async fn call<'a, T>(
         &'a mut self,
         make: impl FnOnce(&'a mut dyn Sink) -> SinkFuture<'a, T>,
     ) -> Result<T, Failure> {
@@ -410,7 +259,7 @@ impl Follower {
         call(|| make(sink), deadline, stop).await
     }
 
-    fn save(&mut self, index: usize, how: Saving) {
+    pub(crate) fn save(&mut self, index: usize, how: Saving) {
         let Some(feed) = self.feeds.get_mut(index) else {
             return;
         };
@@ -422,7 +271,7 @@ impl Follower {
         }
     }
 
-    fn save_all(&mut self, how: Saving) {
+    pub(crate) fn save_all(&mut self, how: Saving) {
         for index in 0..self.feeds.len() {
             self.save(index, how);
         }
@@ -453,18 +302,4 @@ pub(crate) async fn stopped(mut control: watch::Receiver<Control>) {
             return;
         }
     }
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
-}
-
-/// When a record's action began; `None` when the text does not say.
-fn began(json: &str) -> Option<Timestamp> {
-    #[derive(serde::Deserialize)]
-    struct Stamped {
-        timestamp: Timestamp,
-    }
-    let stamped: Stamped = serde_json::from_str(json).ok()?;
-    Some(stamped.timestamp)
 }

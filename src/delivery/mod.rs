@@ -41,6 +41,7 @@ mod hand;
 mod journal_source;
 mod name;
 mod offer;
+mod pick;
 mod source;
 mod stats;
 mod supervisor;

@@ -38,12 +38,13 @@ impl Follower {
             return;
         };
         let index = held.feed;
-        let position = held.hand.part().map(|part| part.next);
+        let last = held.hand.part().and_then(|part| part.records.last());
+        let last = last.map(|record| record.number);
         let step = held.hand.stored();
         if let Some(feed) = self.feeds.get_mut(index)
-            && feed.expected.is_some()
+            && let (Some(expected), Some(last)) = (&mut feed.expected, last)
         {
-            feed.expected = position;
+            *expected = last.saturating_add(1);
         }
         self.ledger.succeeded();
         self.pass(index, step);
@@ -148,7 +149,7 @@ impl Follower {
         self.trouble.blocked(now, reason, &self.reporter);
     }
 
-    fn recovered(&mut self) {
+    pub(crate) fn recovered(&mut self) {
         let now = self.now();
         let ledger = &self.ledger;
         self.trouble
@@ -218,9 +219,7 @@ impl Follower {
             self.went_back(index, position);
             return false;
         }
-        if position > expected
-            && let Some(held) = &mut self.hand
-        {
+        if let Some(held) = &mut self.hand {
             let step = held.hand.stored_below(position);
             self.pass(index, step);
             self.let_go();

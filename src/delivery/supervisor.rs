@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::{
     Options, Surroundings,
+    call::caught_now,
     follower::{Control, Follower, Pace},
     name::SinkName,
     source::Source,
     stats::{Ledger, Position, Standing},
-    worker::{self, CLOSE_GRACE, Time},
+    worker::{self, CLOSE_GRACE},
 };
 use crate::{
     sink::Sink,
@@ -27,7 +28,6 @@ use crate::{
 pub(crate) struct Supervisor {
     around: Surroundings,
     marks: watch::Receiver<u64>,
-    time: Time,
     team: Mutex<Team>,
 }
 
@@ -73,17 +73,7 @@ impl Supervisor {
         Self {
             around,
             marks,
-            time: Time::Real,
             team: Mutex::default(),
-        }
-    }
-
-    /// The same with a clock that jumps over every wait.
-    #[cfg(test)]
-    pub(crate) fn jumping(around: Surroundings, marks: watch::Receiver<u64>) -> Self {
-        Self {
-            time: Time::Jumping,
-            ..Self::new(around, marks)
         }
     }
 
@@ -107,6 +97,10 @@ impl Supervisor {
             name.to_string(),
             Arc::clone(&self.around.clock),
         ));
+        // Here and not on its thread, so that whoever added it can name it at once.
+        if let Ok((kind, address)) = caught_now(|| (sink.kind(), sink.address())) {
+            ledger.describe(kind, address);
+        }
         for source in &team.sources {
             ledger.open(Arc::clone(source));
         }
@@ -119,13 +113,7 @@ impl Supervisor {
             let (orders, ledger) = (control.subscribe(), Arc::clone(&ledger));
             move || Follower::new(name, sink, around, options, orders, ledger)
         };
-        worker::start(
-            name.as_str(),
-            Arc::clone(&ledger),
-            make,
-            self.marks.clone(),
-            self.time,
-        )?;
+        worker::start(name.as_str(), Arc::clone(&ledger), make, self.marks.clone())?;
         team.workers.push(Worker {
             name,
             control,

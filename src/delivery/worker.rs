@@ -36,12 +36,12 @@ pub(crate) fn start(
     ledger: Arc<Ledger>,
     make: impl FnOnce() -> Follower + Send + 'static,
     marks: watch::Receiver<u64>,
-    time: Time,
 ) -> io::Result<()> {
     let (report, outcome) = mpsc::sync_channel(1);
     let run = move || {
         let _leaving = Leaving(ledger);
-        let runtime = match runtime(time) {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return drop(report.send(Err(error))),
         };
@@ -67,26 +67,6 @@ pub(crate) fn start(
     outcome
         .recv()
         .unwrap_or_else(|_| Err(io::Error::other("the thread ended before it began")))
-}
-
-/// Which clock the waits of a worker follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Time {
-    /// The real one.
-    Real,
-    /// One that jumps to the next deadline when nothing else is to be done.
-    #[cfg(test)]
-    Jumping,
-}
-
-fn runtime(time: Time) -> io::Result<runtime::Runtime> {
-    let mut builder = runtime::Builder::new_current_thread();
-    builder.enable_all();
-    match time {
-        Time::Real => builder.build(),
-        #[cfg(test)]
-        Time::Jumping => builder.start_paused(true).build(),
-    }
 }
 
 /// Says that the thread is gone, whatever ended it.

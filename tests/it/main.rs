@@ -2,6 +2,8 @@
 
 #[cfg(all(test, feature = "testing"))]
 mod audit;
+#[cfg(all(test, feature = "testing"))]
+mod conformance;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
