@@ -25,6 +25,7 @@ pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;
+pub mod verify;
 
 pub use audit::{
     Audit, AuditBuilder, Commit, Health, OnDamage, Receipt, ShutdownReport, SinkOptions,

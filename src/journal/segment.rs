@@ -135,6 +135,8 @@ impl OpenSegment {
 #[derive(Debug)]
 pub(crate) struct Lines {
     file: Box<dyn DiskFile>,
+    /// What one call reads into; kept, because making it costs as much as reading a small file.
+    chunk: Vec<u8>,
     buffer: Vec<u8>,
     /// Where the next line begins in `buffer`.
     begin: usize,
@@ -171,6 +173,7 @@ impl Lines {
     pub(crate) fn new(file: Box<dyn DiskFile>, offset: u64) -> Self {
         Self {
             file,
+            chunk: Vec::new(),
             buffer: Vec::new(),
             begin: 0,
             offset,
@@ -239,15 +242,13 @@ impl Lines {
     fn fill(&mut self) -> io::Result<usize> {
         self.buffer.drain(..self.begin);
         self.begin = 0;
-        let filled = self.buffer.len();
-        self.buffer.resize(filled + CHUNK, 0);
-        let at = self.offset + filled as u64;
-        let read = match self.buffer.get_mut(filled..) {
-            Some(room) => self.file.read_at(room, at),
-            None => Ok(0),
-        };
+        let at = self.offset + self.buffer.len() as u64;
+        if self.chunk.is_empty() {
+            self.chunk = vec![0; CHUNK];
+        }
+        let read = self.file.read_at(&mut self.chunk, at)?;
         self.buffer
-            .truncate(filled + read.as_ref().map_or(0, |count| *count));
-        read
+            .extend_from_slice(self.chunk.get(..read).unwrap_or_default());
+        Ok(read)
     }
 }

@@ -31,6 +31,12 @@ pub(crate) fn dir_of(base: &Path, id: Uuid) -> PathBuf {
     base.join(format!("{PREFIX}{id}"))
 }
 
+/// The trail that a directory name stands for.
+pub(crate) fn parse(name: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(name.strip_prefix(PREFIX)?).ok()?;
+    (dir_of(Path::new(""), id) == Path::new(name)).then_some(id)
+}
+
 /// Makes the base directory, if it is missing.
 pub(crate) fn prepare(disk: &dyn Disk, base: &Path) -> Result<(), OpenError> {
     disk.create_dir(base)
@@ -43,10 +49,7 @@ pub(crate) fn list(disk: &dyn Disk, base: &Path) -> io::Result<Vec<Uuid>> {
         .list(base)?
         .into_iter()
         .filter(|entry| entry.is_dir)
-        .filter_map(|entry| {
-            let id = Uuid::try_parse(entry.name.strip_prefix(PREFIX)?).ok()?;
-            (dir_of(Path::new(""), id) == Path::new(&entry.name)).then_some(id)
-        })
+        .filter_map(|entry| parse(&entry.name))
         .collect();
     ids.sort_unstable();
     Ok(ids)
