@@ -98,7 +98,7 @@ pub(crate) struct State {
     pub(crate) in_flight: Option<InFlight>,
     pub(crate) failing: Option<Failing>,
     pub(crate) losses: Option<Losses>,
-    closed: bool,
+    pub(crate) closed: bool,
     pub(crate) stop: Option<Stop>,
     pub(crate) writer_waits: bool,
     pub(crate) writer_ended: bool,
@@ -365,6 +365,8 @@ impl Inbox {
     /// From now on only admitted work may append.
     pub(crate) fn close(&self) {
         self.shared.lock().closed = true;
+        // The writer may be in a pause that is too long now.
+        self.shared.work.notify_all();
     }
 
     /// Asks for a sync of everything appended so far; `None` when it is durable already.

@@ -401,10 +401,16 @@ impl Writer {
             .retry_min
             .saturating_mul(1 << doublings)
             .min(settings.retry_max);
-        let until = Instant::now() + if failures < 2 { Duration::ZERO } else { pause };
+        let began = Instant::now();
         let mut state = self.shared.lock();
         loop {
             let now = Instant::now();
+            // Whoever closes the trail waits for this: no long pauses then.
+            let until = match failures {
+                0 | 1 => began,
+                _ if state.closed => began + pause.min(settings.retry_min),
+                _ => began + pause,
+            };
             if state.stop.is_some_and(|stop| stop.give_up <= now) {
                 return Next::GaveUp;
             }

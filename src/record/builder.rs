@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Action, Actor, Application, Change, Context, Fault, Outcome, Record, Target, Tenant, value};
+use super::{
+    Action, Actor, Application, Change, Context, Fault, Outcome, Record, Target, Tenant, value,
+};
 use crate::{clock::Timestamp, text::Text};
 
 impl Record {

@@ -47,7 +47,11 @@ fn full() -> Record {
         .category("documents")
         .outcome(Outcome::Error)
         .reason("the disk is full")
-        .error(Fault::new("no space left on device").kind("io::Error").code(28))
+        .error(
+            Fault::new("no space left on device")
+                .kind("io::Error")
+                .code(28),
+        )
         .folded(3, at("2026-11-20T13:34:01Z"), at("2026-11-20T13:35:00Z"))
         .detail("description", "x".repeat(5000));
     record.context = record.context.previous_session_id("hmac-sha256:k1:00ff");
@@ -81,14 +85,19 @@ fn cases() -> Vec<(&'static str, Record)> {
         ),
         (
             "folded",
-            Record::new("http.request").denied("no credential").folded(7412, first, last),
+            Record::new("http.request")
+                .denied("no credential")
+                .folded(7412, first, last),
         ),
         (
             "escaped",
             Record::system("note\u{202e}.create\0")
                 .success()
                 .reason("one\r\ntwo\tthree\u{2028}\u{1b}[2J \"quoted\" back\\slash")
-                .detail("k\u{200b}ey", json!({"emoji": "👩\u{200d}🚀", "list": ["\u{7f}", 1.5, null, true]})),
+                .detail(
+                    "k\u{200b}ey",
+                    json!({"emoji": "👩\u{200d}🚀", "list": ["\u{7f}", 1.5, null, true]}),
+                ),
         ),
         (
             "truncated",
@@ -104,7 +113,9 @@ fn cases() -> Vec<(&'static str, Record)> {
 fn every_case_is_written_exactly_like_its_golden_file() {
     let at: Timestamp = "2026-11-20T13:34:01.123456Z".parse().unwrap();
     let service = Service::new("docs").version("1.4.2").instance("web-1");
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/record").join(SCHEMA);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/record")
+        .join(SCHEMA);
     for (number, (name, record)) in (1..).zip(cases()) {
         let finished = record.finish(RecordId::new(at, number), at, &service);
         let golden = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap_or_default();

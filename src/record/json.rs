@@ -127,7 +127,11 @@ impl Record {
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, RecordError> {
         let json = json.as_ref();
         // Serde would read a list as well, as the fields in their order.
-        if json.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') {
+        if json
+            .trim_ascii_start()
+            .first()
+            .is_some_and(|byte| *byte != b'{')
+        {
             let source = de::Error::custom("a record is a JSON object");
             return Err(RecordError { source });
         }
@@ -338,7 +342,12 @@ mod tests {
             .actor(Actor::unknown().id("").name(""))
             .tenant(Tenant::new(""))
             .application(Application::new(""))
-            .context(Context::new().request_id("").forwarded("").http(Http::new().method("")))
+            .context(
+                Context::new()
+                    .request_id("")
+                    .forwarded("")
+                    .http(Http::new().method("")),
+            )
             .change("plan", None::<u8>, ())
             .detail("nothing", None::<u8>)
             .outcome(Outcome::Failure);
@@ -369,17 +378,29 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_an_error_that_says_where() {
-        let deep = format!(r#"{{"action":"a.b","details":{{"a":{}"#, "[".repeat(1_000_000));
+        let deep = format!(
+            r#"{{"action":"a.b","details":{{"a":{}"#,
+            "[".repeat(1_000_000)
+        );
         for (given, expected) in [
             (r#"{"action":"\ud800"}"#, "hex escape"),
-            (r#"{"action":"a.b","details":{"x":"\udc00\ud800"}}"#, "hex escape"),
+            (
+                r#"{"action":"a.b","details":{"x":"\udc00\ud800"}}"#,
+                "hex escape",
+            ),
             ("", "EOF"),
             ("{}", "missing field `action`"),
-            (r#"[null,null,"1.0",null,"a.b"]"#, "a record is a JSON object"),
+            (
+                r#"[null,null,"1.0",null,"a.b"]"#,
+                "a record is a JSON object",
+            ),
             (r#"{"action":"a.b"} x"#, "trailing characters"),
             (r#"{"action":"a.b","action":"c.d"}"#, "duplicate field"),
             (r#"{"action":"a.b","id":"7"}"#, "a record id is a UUID"),
-            (r#"{"action":"a.b","timestamp":"yesterday"}"#, "write it as RFC 3339"),
+            (
+                r#"{"action":"a.b","timestamp":"yesterday"}"#,
+                "write it as RFC 3339",
+            ),
             (deep.as_str(), "recursion limit exceeded"),
         ] {
             let error = Record::from_json(given).unwrap_err();

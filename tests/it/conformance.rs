@@ -26,7 +26,10 @@ fn memory<S: Sink>(store: &MemoryStore, make: impl Fn(MemoryStore) -> S + 'stati
     )
 }
 
-sink_conformance!(memory_store, memory(&MemoryStore::new(), |store| store.sink()));
+sink_conformance!(
+    memory_store,
+    memory(&MemoryStore::new(), |store| store.sink())
+);
 sink_conformance!(
     memory_without_position,
     memory(&MemoryStore::without_position(), |store| store.sink())
@@ -201,6 +204,9 @@ async fn each_fault_of_a_sink_is_found() {
         let fresh = || memory(&MemoryStore::new(), move |store| Faulty { store, fault });
         let failed = conformance::run(fresh).await.unwrap_err();
         let mut names = failed.iter().map(|failed| failed.behaviour);
-        assert!(names.any(|behaviour| behaviour == found), "{fault:?}: {failed:?}");
+        assert!(
+            names.any(|behaviour| behaviour == found),
+            "{fault:?}: {failed:?}"
+        );
     }
 }

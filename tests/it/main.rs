@@ -10,10 +10,10 @@ mod docs;
 mod layers;
 #[cfg(all(test, feature = "testing", feature = "metrics"))]
 mod metrics;
-#[cfg(all(test, feature = "testing"))]
-mod scope;
 #[cfg(test)]
 mod record;
+#[cfg(all(test, feature = "testing"))]
+mod scope;
 #[cfg(test)]
 mod sinks;
 #[cfg(feature = "sqlite")]

@@ -134,7 +134,9 @@ pub(super) async fn reopen(destination: &Destination, end: End) -> Checked {
         session = session.reopen().await;
         let after = session.position(&trail).await?;
         if before != after {
-            return Err(format!("its position was {before:?} and is {after:?} after it was opened again"));
+            return Err(format!(
+                "its position was {before:?} and is {after:?} after it was opened again"
+            ));
         }
         let from = last.next;
         last = plain(&trail, from..from + 5);
@@ -164,7 +166,9 @@ pub(super) async fn gaps(destination: &Destination) -> Checked {
     let trail = origin(1);
     let numbers = |numbers: &[u64]| -> Vec<_> {
         let numbers = numbers.iter();
-        numbers.map(|number| record(&trail, *number, "{}")).collect()
+        numbers
+            .map(|number| record(&trail, *number, "{}"))
+            .collect()
     };
     // The oldest were pruned, some in the middle and the last are damaged.
     let first = batch(&trail, numbers(&[10, 11, 15]), 20);

@@ -93,7 +93,11 @@ impl<'a> Session<'a> {
 
     /// Begins to deliver a batch and drops the call at its poll number `polls`; whether it had
     /// answered before.
-    pub(super) async fn deliver_and_cancel(&mut self, batch: &Batch, polls: usize) -> Checked<bool> {
+    pub(super) async fn deliver_and_cancel(
+        &mut self,
+        batch: &Batch,
+        polls: usize,
+    ) -> Checked<bool> {
         self.expect(batch);
         let mut call = pin!(self.sink.deliver(batch));
         let mut polled = 0;
@@ -172,7 +176,9 @@ impl<'a> Session<'a> {
         } in stored
         {
             let Some(expected) = self.expected.get(&(trail, number)) else {
-                return Err(format!("number {number} of trail {trail} is there and was never sent"));
+                return Err(format!(
+                    "number {number} of trail {trail} is there and was never sent"
+                ));
             };
             if **expected != *json {
                 return Err(difference(number, expected, &json));
@@ -188,9 +194,9 @@ impl<'a> Session<'a> {
             }
         }
         match self.expected.keys().find(|key| !seen.contains_key(*key)) {
-            Some((trail, number)) => {
-                Err(format!("number {number} of trail {trail} was sent and is not there"))
-            }
+            Some((trail, number)) => Err(format!(
+                "number {number} of trail {trail} was sent and is not there"
+            )),
             None => Ok(()),
         }
     }
@@ -212,10 +218,7 @@ fn holds(position: u64, batch: &Batch) -> bool {
     position > last && position <= batch.next
 }
 
-async fn answered<T>(
-    what: &str,
-    call: impl Future<Output = Result<T, SinkError>>,
-) -> Checked<T> {
+async fn answered<T>(what: &str, call: impl Future<Output = Result<T, SinkError>>) -> Checked<T> {
     match tokio::time::timeout(PATIENCE, call).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("it answered {what} with: {error}")),

@@ -51,10 +51,7 @@ impl Destination {
     ///
     /// Only one sink is open at a time; it is dropped, and closed where the test says so, before
     /// the next is opened. It may be open while the records are read back.
-    pub fn new<O, R>(
-        open: impl Fn() -> O + 'static,
-        read_back: impl Fn() -> R + 'static,
-    ) -> Self
+    pub fn new<O, R>(open: impl Fn() -> O + 'static, read_back: impl Fn() -> R + 'static) -> Self
     where
         O: Future<Output = Box<dyn Sink>> + 'static,
         R: Future<Output = Vec<Stored>> + 'static,
