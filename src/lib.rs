@@ -29,7 +29,7 @@ pub mod verify;
 
 pub use audit::{
     Audit, AuditBuilder, Commit, Health, OnDamage, Receipt, ShutdownReport, SinkOptions,
-    SinkReport, StartError,
+    SinkReport, Sinks, StartError,
 };
 pub use capture::{AuditScope, CommitScope, Job, Run, StrictJob};
 pub use journal::{CommitError, Rejected};

@@ -191,7 +191,7 @@ impl KeeperHandle {
 }
 
 impl Keeper {
-    fn run(self, duties: &Receiver<Duty>, shared: &Shared) {
+    fn run(self, duties: &Receiver<Duty>, shared: &Arc<Shared>) {
         let mut adoption = Adoption::default();
         let mut upkeep = Upkeep::default();
         // Both at once: what a dead process left is to be delivered now, not in half a minute.

@@ -10,6 +10,7 @@ mod metrics;
 mod prometheus;
 mod receipt;
 mod shutdown;
+mod sinks;
 mod start;
 mod upkeep;
 
@@ -31,6 +32,7 @@ pub use builder::{AuditBuilder, OnDamage, SinkOptions};
 pub use health::Health;
 pub use receipt::{Commit, Receipt};
 pub use shutdown::{ShutdownReport, SinkReport};
+pub use sinks::Sinks;
 pub use start::StartError;
 
 use keeper::KeeperHandle;

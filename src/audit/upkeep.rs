@@ -1,6 +1,15 @@
 //! What keeps a trail within its bounds and watches that it holds.
 
-use crate::journal::{Keep, SegmentInfo, block_on, prune};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    evidence::TreeHead,
+    journal::{Keep, SegmentInfo, block_on, prune},
+    verify,
+};
 
 use super::{
     about,
@@ -15,6 +24,7 @@ const WARN_AT: [u8; 2] = [90, 75];
 pub(super) struct Upkeep {
     /// The share that was last warned about; 0 when there is room.
     warned: u8,
+    verifying: Arc<AtomicBool>,
 }
 
 impl Upkeep {
@@ -85,8 +95,42 @@ fn undelivered(segments: &[SegmentInfo], delivered_below: u64) -> u64 {
 }
 
 impl Upkeep {
-    /// Checks the own trail and writes down what was found.
-    pub(super) fn verify(&self, keeper: &Keeper, shared: &Shared) {
-        let _ = (keeper, shared);
+    /// Checks the own trail on a thread of its own, and writes down what was found.
+    ///
+    /// It reads the whole trail, which may take long; meanwhile everything else goes on. One check
+    /// runs at a time.
+    pub(super) fn verify(&self, keeper: &Keeper, shared: &Arc<Shared>) {
+        if self.verifying.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let disk = Arc::clone(&keeper.base.disk);
+        let dir = keeper.journal.dir().to_owned();
+        let (recorder, shared) = (keeper.recorder.clone(), Arc::clone(shared));
+        let verifying = Arc::clone(&self.verifying);
+        let check = move || {
+            let (head, findings) = verdict(verify::journal(dir, verify::Options::new().disk(disk)));
+            recorder.own(about::verified(head, &findings));
+            let first = findings
+                .first()
+                .map(|first| format!("the trail does not verify: {first}"));
+            shared.concern("verify", first);
+            verifying.store(false, Ordering::Release);
+        };
+        let thread = std::thread::Builder::new().name("audit-verify".into());
+        if let Err(error) = thread.spawn(check) {
+            self.verifying.store(false, Ordering::Release);
+            tracing::warn!(target: "tower_audit", %error, "the daily check of the audit trail was left out");
+        }
+    }
+}
+
+/// The tree head of a trail that holds, or what is wrong with it.
+fn verdict(report: Result<verify::Report, verify::VerifyError>) -> (Option<TreeHead>, Vec<String>) {
+    match report {
+        Ok(report) => {
+            let head = report.trails.first().and_then(|trail| trail.head);
+            (head, report.findings().map(ToString::to_string).collect())
+        }
+        Err(error) => (None, vec![error.to_string()]),
     }
 }

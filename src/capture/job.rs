@@ -11,7 +11,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    journal::{CommitError, Committed, Rejected, Urgency},
+    journal::{CommitError, Committed, Urgency},
     record::{Assurance, Fault, Outcome, Record},
 };
 

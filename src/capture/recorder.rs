@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{Clock, IdSource, RecordId, Timestamp},
-    journal::{Admission, Inbox, Prepared, Rejected, Ticket, Urgency},
+    journal::{Inbox, Prepared, Rejected, Ticket, Urgency},
     record::{Outcome, Record, Service},
 };
 
@@ -28,14 +28,12 @@ pub(crate) struct Appended {
 }
 
 /// Whether the record belongs to work that was let in before.
-#[derive(Debug)]
-pub(crate) enum Standing<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
     /// It may be refused when the queue is full.
     New,
-    /// It is taken as long as there is memory.
-    Admitted(&'a Admission),
-    /// The trail writes about itself: as admitted work.
-    Own,
+    /// It is taken as long as there is memory; so are the trail's own records.
+    Admitted,
 }
 
 impl Recorder {
@@ -74,7 +72,7 @@ impl Recorder {
             (self.new_id(at), at),
             None,
             urgency,
-            &Standing::New,
+            Standing::New,
         )
     }
 
@@ -86,7 +84,7 @@ impl Recorder {
             (self.new_id(at), at),
             None,
             Urgency::Buffered,
-            &Standing::Own,
+            Standing::Admitted,
         )
         .ok()
     }
@@ -105,15 +103,13 @@ impl Recorder {
         (id, at): (RecordId, Timestamp),
         closes: Option<Uuid>,
         urgency: Urgency,
-        standing: &Standing<'_>,
+        standing: Standing,
     ) -> Result<Appended, Rejected> {
         let finished = record.finish(id, at, &self.service);
         let line = Prepared::new(&finished.json, closes);
         let ticket = match standing {
             Standing::New => self.inbox.append(&line, urgency)?,
-            Standing::Admitted(_) | Standing::Own => {
-                self.inbox.append_admitted(&line, urgency, self.now())?
-            }
+            Standing::Admitted => self.inbox.append_admitted(&line, urgency, self.now())?,
         };
         Ok(Appended {
             id: finished.id,

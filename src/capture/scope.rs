@@ -39,7 +39,6 @@ pub struct AuditScope {
 #[derive(Debug)]
 struct Inner {
     recorder: Recorder,
-    admission: Admission,
     id: RecordId,
     begun: Timestamp,
     state: Mutex<State>,
@@ -50,7 +49,8 @@ struct State {
     record: Record,
     /// An intent of it is in the journal.
     intended: bool,
-    finished: bool,
+    /// Held until the record is written: a shutdown waits for it.
+    admission: Option<Admission>,
 }
 
 impl AuditScope {
@@ -61,12 +61,11 @@ impl AuditScope {
         let state = Mutex::new(State {
             record,
             intended: false,
-            finished: false,
+            admission: Some(admission),
         });
         Ok(Self {
             inner: Arc::new(Inner {
                 recorder,
-                admission,
                 id,
                 begun,
                 state,
@@ -92,7 +91,7 @@ impl AuditScope {
     /// Whether the record was written; setters change nothing any more.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.lock().finished
+        self.lock().admission.is_none()
     }
 
     /// Sets what was done.
@@ -176,10 +175,15 @@ impl AuditScope {
         let id = self.inner.recorder.new_id(at);
         let mut record = self.inherit(record);
         record.outcome.get_or_insert(Outcome::Success);
-        let standing = Standing::Admitted(&self.inner.admission);
         self.inner
             .recorder
-            .append(record, (id, at), None, Urgency::Buffered, &standing)
+            .append(
+                record,
+                (id, at),
+                None,
+                Urgency::Buffered,
+                Standing::Admitted,
+            )
             .map(|appended| appended.id)
     }
 
@@ -194,7 +198,7 @@ impl AuditScope {
     /// future does not take the intent back.
     pub fn commit(&self) -> CommitScope {
         let mut state = self.lock();
-        if state.intended || state.finished {
+        if state.intended || state.admission.is_none() {
             return CommitScope::done();
         }
         let intent =
@@ -211,27 +215,22 @@ impl AuditScope {
         conclude: impl FnOnce(Record) -> Record,
         urgency: Urgency,
     ) -> Option<Appended> {
-        let (record, closes) = {
+        // Kept until the record is appended, so that a shutdown does not close the door before it.
+        let (record, closes, _admission) = {
             let mut state = self.lock();
-            if std::mem::replace(&mut state.finished, true) {
-                return None;
-            }
-            // The draft stays for further records of the same work.
-            (
-                state.record.clone(),
-                state.intended.then(|| self.inner.id.as_uuid()),
-            )
+            let admission = state.admission.take()?;
+            let record = std::mem::take(&mut state.record);
+            state.record = heritage(&record);
+            let closes = state.intended.then(|| self.inner.id.as_uuid());
+            (record, closes, admission)
         };
         let lasted = self.inner.recorder.now().since(self.inner.begun);
         let mut record = conclude(record);
         record.context = record.context.duration(lasted);
-        let (id, standing) = (
-            (self.inner.id, self.inner.begun),
-            Standing::Admitted(&self.inner.admission),
-        );
+        let id = (self.inner.id, self.inner.begun);
         self.inner
             .recorder
-            .append(record, id, closes, urgency, &standing)
+            .append(record, id, closes, urgency, Standing::Admitted)
             .ok()
     }
 
@@ -249,7 +248,7 @@ impl AuditScope {
 
     fn update(&self, change: impl FnOnce(Record) -> Record) -> &Self {
         let mut state = self.lock();
-        if !state.finished {
+        if state.admission.is_some() {
             let record = std::mem::take(&mut state.record);
             state.record = change(record);
         }
@@ -263,6 +262,16 @@ impl AuditScope {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a finished scope still gives to further records of the same work.
+fn heritage(record: &Record) -> Record {
+    let mut heritage = Record::default();
+    heritage.actor.clone_from(&record.actor);
+    heritage.tenant.clone_from(&record.tenant);
+    heritage.application.clone_from(&record.application);
+    heritage.context.clone_from(&record.context);
+    heritage
 }
 
 /// Waits until an intent is durable; made by [`AuditScope::commit`].

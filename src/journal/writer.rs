@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, PoisonError, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use uuid::Uuid;

@@ -21,3 +21,5 @@ mod sinks;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(all(test, feature = "testing"))]
+mod upkeep;
