@@ -4,6 +4,8 @@
 //! database and a file as sinks, and prints the rates and the balance of the counters. Then it names
 //! the commands that check the result.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::{
     error::Error,
     path::Path,

@@ -81,6 +81,8 @@ pub struct Stats {
     pub rejected_full: u64,
     /// Records and pieces of work refused after the shutdown began.
     pub rejected_closed: u64,
+    /// Records of which something was cut to keep them within their bounds; each says what.
+    pub truncated: u64,
     /// Admitted work that has not ended.
     pub open_scopes: u64,
     /// Intents without a verdict.

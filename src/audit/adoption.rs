@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     delivery::JournalSource,
-    journal::{Settled, newest_segment},
+    journal::{Left, Settled, newest_segment},
 };
 
 use super::{
@@ -77,10 +77,12 @@ impl Adoption {
         }
     }
 
-    fn adopt(&mut self, keeper: &Keeper, id: Uuid) -> Result<(), crate::journal::Left> {
-        let left = |error| crate::journal::Left {
-            dir: keeper.base.trail_dir(id),
-            error,
+    fn adopt(&mut self, keeper: &Keeper, id: Uuid) -> Result<(), Box<Left>> {
+        let left = |error| {
+            Box::new(Left {
+                dir: keeper.base.trail_dir(id),
+                error,
+            })
         };
         let Some(orphan) = keeper.base.take_orphan(id).map_err(left)? else {
             return Ok(());

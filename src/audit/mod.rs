@@ -241,6 +241,7 @@ impl Parts {
             lost: counts.lost,
             rejected_full: counts.rejected_full,
             rejected_closed: counts.rejected_closed,
+            truncated: self.recorder.truncated(),
             open_scopes: counts.admitted,
             open_intents: counts.open_intents,
             waiting_bytes: counts.waiting_bytes,

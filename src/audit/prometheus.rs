@@ -52,6 +52,12 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.rejected_closed,
     ),
     (
+        "audit_records_truncated_total",
+        "counter",
+        "Records of which something was cut.",
+        |s| s.truncated,
+    ),
+    (
         "audit_open_scopes",
         "gauge",
         "Admitted work that has not ended.",

@@ -16,7 +16,6 @@ use crate::{
 ///
 /// Keep it outside the service: with `tree_size` and `root` a verifier can show that the trail was
 /// not changed up to that point.
-#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Receipt {

@@ -8,13 +8,13 @@ use crate::{
     capture::Recorder,
     delivery::{JournalSource, Supervisor, Surroundings},
     disk::VolumeKind,
-    journal::{Base, Journal, Opened},
+    journal::{Base, Journal, Left, Opened},
 };
 
 use super::{
     Audit, Handle, OnDamage, Parts, about,
     builder::AuditBuilder,
-    keeper::{Duties, Keeper},
+    keeper::{Duties, Keeper, Shared},
 };
 
 /// Why a trail did not start. Each is a mistake in the configuration or the directory.
@@ -103,14 +103,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
             .add_sink(name, sink.sink, sink.options)
             .map_err(StartError::Thread)?;
     }
-    duties.shared().concern("volume", volume_concern(&volume));
-    duties.shared().concern(
-        "damage",
-        opened
-            .left
-            .iter()
-            .map(|left| format!("a trail was left as it is: {}", left.error)),
-    );
+    raise(duties.shared(), &volume, &opened.left);
     let keeper = Keeper {
         base,
         journal: Arc::clone(&journal),
@@ -130,6 +123,13 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     Ok(Audit {
         handle: Arc::new(Handle { parts }),
     })
+}
+
+/// What health tells of from the start.
+fn raise(shared: &Shared, volume: &str, left: &[Left]) {
+    let kept = |left: &Left| format!("a trail was left as it is: {}", left.error);
+    shared.concern("volume", volume_concern(volume));
+    shared.concern("damage", left.iter().map(kept));
 }
 
 fn check(builder: &AuditBuilder) -> Result<(), StartError> {

@@ -1,6 +1,9 @@
 //! What every way of capturing shares: the front door, the time, the ids, the service's name.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -18,6 +21,8 @@ pub(crate) struct Recorder {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     service: Arc<Service>,
+    /// Records of which something was cut.
+    truncated: Arc<AtomicU64>,
 }
 
 /// A record that was appended.
@@ -48,11 +53,17 @@ impl Recorder {
             clock,
             ids,
             service: Arc::new(service),
+            truncated: Arc::default(),
         }
     }
 
     pub(crate) const fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    /// Records of which something was cut.
+    pub(crate) fn truncated(&self) -> u64 {
+        self.truncated.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -106,6 +117,8 @@ impl Recorder {
         standing: Standing,
     ) -> Result<Appended, Rejected> {
         let finished = record.finish(id, at, &self.service);
+        self.truncated
+            .fetch_add(u64::from(finished.truncated), Ordering::Relaxed);
         let line = Prepared::new(&finished.json, closes);
         let ticket = match standing {
             Standing::New => self.inbox.append(&line, urgency)?,

@@ -53,6 +53,10 @@ struct State {
     admission: Option<Admission>,
 }
 
+#[expect(
+    clippy::must_use_candidate,
+    reason = "setters return the scope only to be chained"
+)]
 impl AuditScope {
     pub(super) fn new(recorder: Recorder, record: Record) -> Result<Self, Rejected> {
         let admission = recorder.inbox().admit()?;

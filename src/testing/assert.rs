@@ -31,7 +31,11 @@ macro_rules! assert_recorded {
 ///
 /// When no record or more than one has them; the message shows what the nearest record lacks.
 #[track_caller]
-#[expect(clippy::panic, reason = "an assertion")]
+#[expect(
+    clippy::panic,
+    clippy::must_use_candidate,
+    reason = "an assertion, whose record is often enough looked at"
+)]
 pub fn expect_recorded(trail: &super::TestTrail, expected: &Value) -> Record {
     let lines = trail.lines();
     let mut records = Vec::new();
@@ -39,7 +43,7 @@ pub fn expect_recorded(trail: &super::TestTrail, expected: &Value) -> Record {
         let value: Value = serde_json::from_str(line).unwrap_or_default();
         let mut found = Vec::new();
         differences(expected, &value, "", &mut found);
-        records.push((found, value, line));
+        records.push((found, value, &**line));
     }
     let matching = records
         .iter()
@@ -60,7 +64,7 @@ pub fn expect_recorded(trail: &super::TestTrail, expected: &Value) -> Record {
 }
 
 /// What the record with the fewest differences lacks.
-fn nearest(records: &[(Vec<String>, Value, &Box<str>)]) -> String {
+fn nearest(records: &[(Vec<String>, Value, &str)]) -> String {
     let own = |value: &Value| {
         value["action"]
             .as_str()

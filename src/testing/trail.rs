@@ -109,8 +109,8 @@ impl TestTrail {
             clippy::expect_used,
             reason = "a test helper: what is not a record fails the test"
         )]
-        let parse = |json: &Box<str>| Record::from_json(&**json).expect("the trail holds records");
-        self.lines().iter().map(parse).collect()
+        let parse = |json: &str| Record::from_json(json).expect("the trail holds records");
+        self.lines().iter().map(|line| parse(line)).collect()
     }
 
     /// The exact bytes of everything in the trail, in order.

@@ -289,7 +289,10 @@ fn a_setting_that_cannot_be_meant_is_refused_by_its_name() {
         .dir("/audit")
         .disk(TestDisk::new())
         .start_blocking();
-    assert!(nameless.is_err());
+    assert!(
+        matches!(nameless, Err(StartError::Config { .. })),
+        "{nameless:?}"
+    );
 }
 
 #[test]

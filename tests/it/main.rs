@@ -1,18 +1,22 @@
 //! The one integration test binary: each subject is a module, so that the crate is linked once.
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod audit;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod layers;
-#[cfg(all(test, feature = "testing", feature = "metrics"))]
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "metrics"))]
 mod metrics;
 #[cfg(test)]
 mod record;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod scope;
 #[cfg(test)]
 mod sinks;
@@ -21,5 +25,6 @@ mod sinks;
 mod store;
 #[cfg(test)]
 mod support;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod upkeep;

@@ -101,13 +101,10 @@ fn delivered_segments_are_pruned_after_a_record_of_it() {
             .sum::<u64>(),
         0
     );
-    let pruned = |line: &Box<str>| line.contains("\"audit.pruned\"");
+    let pruned =
+        |stored: &&tower_audit::testing::sinks::Stored| stored.json.contains("\"audit.pruned\"");
     let contents = store.contents();
-    let told = contents
-        .records
-        .iter()
-        .filter(|stored| pruned(&stored.json.clone().into()))
-        .count();
+    let told = contents.records.iter().filter(pruned).count();
     assert!(told > 0, "the sink heard of it");
 }
 
