@@ -3,6 +3,7 @@
 mod assert;
 mod canary;
 mod clock;
+
 pub mod conformance;
 pub mod disk;
 pub mod sinks;
