@@ -3,7 +3,6 @@
 mod assert;
 mod canary;
 mod clock;
-
 pub mod conformance;
 pub mod disk;
 pub mod sinks;
