@@ -2,7 +2,8 @@
 
 #[cfg(all(test, feature = "testing"))]
 mod audit;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(feature = "testing")]
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod docs;

@@ -6,9 +6,10 @@ use tokio::sync::watch;
 
 use crate::{
     delivery::{
-        Ending, Options, SinkName, Supervisor, Undelivered,
+        Options, SinkName, Supervisor,
         fake::{Bench, MemorySource},
         source::Source,
+        supervisor::{Ending, Undelivered},
     },
     testing::sinks::{Answer, MemoryStore, Script},
 };
