@@ -153,6 +153,11 @@ impl DeadLetters {
         self.numbers.contains(&number)
     }
 
+    /// All of them, ascending.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.numbers.iter().copied()
+    }
+
     /// Keeps all of `refused`, or none; durable when this returns.
     pub(crate) fn keep(
         &mut self,

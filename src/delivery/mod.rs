@@ -42,6 +42,11 @@ mod journal_source;
 mod name;
 mod offer;
 mod pick;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command that replays is not built yet")
+)]
+pub(crate) mod replay;
 mod source;
 mod stats;
 mod supervisor;
@@ -54,10 +59,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub(crate) use event::{DeliveryEvent, Listener, What};
 pub(crate) use journal_source::JournalSource;
-pub(crate) use name::{NameError, SinkName};
-pub(crate) use source::{Chunk, Gap, GapKind, ReadError, Reading, Source};
-pub(crate) use stats::{Position, Standing};
-pub(crate) use supervisor::{Ending, Supervisor, Undelivered};
+pub(crate) use name::SinkName;
+pub(crate) use supervisor::Supervisor;
 
 use crate::{clock::Clock, disk::SharedDisk};
 

@@ -6,4 +6,5 @@ mod model;
 mod plain;
 mod positions;
 mod refusals;
+mod replays;
 mod threads;

@@ -6,9 +6,10 @@ use tokio::sync::watch;
 
 use crate::{
     delivery::{
-        Ending, Options, SinkName, Supervisor, Undelivered,
+        Options, SinkName, Supervisor,
         fake::{Bench, MemorySource},
         source::Source,
+        supervisor::{Ending, Undelivered},
     },
     testing::sinks::{Answer, MemoryStore, Script},
 };
@@ -59,6 +60,13 @@ fn a_mark_that_moves_wakes_every_sink() {
             undelivered("sink-0", 0, Ending::Stopped),
             undelivered("sink-1", 0, Ending::Stopped)
         ]
+    );
+    assert_eq!(stores[0].contents().closed, 1);
+    assert_eq!(supervisor.stats()[0].delivered, 9);
+    assert_eq!(
+        supervisor.stop(LONG).len(),
+        2,
+        "a second stop says the same"
     );
     assert_eq!(stores[0].contents().closed, 1);
 }
@@ -119,4 +127,85 @@ fn a_drain_waits_for_what_is_durable_and_says_what_is_left() {
     supervisor.drain(LONG);
     assert_eq!(supervisor.lowest(source.id()), Some(3));
     assert!(supervisor.finished(source.id()));
+}
+
+#[test]
+fn a_trail_that_was_taken_away_is_let_go_of_at_once() {
+    let (bench, source) = (Bench::new(), MemorySource::with(1, 3));
+    let adopted = MemorySource::with(2, 4);
+    let (supervisor, _marks) = supervise(&bench, &source);
+    supervisor.add_source(adopted.shared());
+    let store = MemoryStore::new();
+    supervisor
+        .add_sink(name("sink"), Box::new(store.sink()), Options::default())
+        .unwrap();
+    store.wait_until("all are there", |now| now.records.len() == 7);
+    supervisor.drain(LONG);
+    assert!(supervisor.finished(adopted.id()));
+    supervisor.remove_source(adopted.id());
+    // Written when it was let go of: nobody has waited for the lazy cursor to be due.
+    let cursor = bench.disk.bytes("trail-2/cursors/sink.json").unwrap();
+    let cursor = String::from_utf8(cursor).unwrap();
+    assert!(cursor.contains(r#""next":4}"#), "{cursor}");
+    assert_eq!(supervisor.stats()[0].delivered, 7);
+    assert_eq!(supervisor.lowest(adopted.id()), None);
+}
+
+#[test]
+fn the_stop_of_a_hanging_sink_cuts_its_call_off() {
+    let (bench, source) = (Bench::new(), MemorySource::with(1, 3));
+    let (supervisor, _marks) = supervise(&bench, &source);
+    let (store, script) = (MemoryStore::new(), Script::new());
+    script.next([Answer::Hang]);
+    supervisor
+        .add_sink(
+            name("sink"),
+            Box::new(script.around(store.sink())),
+            Options::default(),
+        )
+        .unwrap();
+    script.wait_until("it hangs", |state| state.held == 1);
+    assert_eq!(
+        supervisor.stop(Duration::from_millis(1)),
+        [undelivered("sink", 3, Ending::Stopped)]
+    );
+    assert_eq!((script.state().held, store.contents().closed), (0, 1));
+}
+
+#[test]
+fn a_paused_sink_is_not_waited_for_and_goes_on_when_resumed() {
+    let (bench, source) = (Bench::new(), MemorySource::new(1));
+    let (supervisor, marks) = supervise(&bench, &source);
+    let store = MemoryStore::new();
+    supervisor
+        .add_sink(name("sink"), Box::new(store.sink()), Options::default())
+        .unwrap();
+    assert!(supervisor.pause(&name("sink")));
+    assert!(!supervisor.pause(&name("other")));
+    source.grow(3);
+    marks.send_replace(3);
+    assert_eq!(
+        supervisor.drain(LONG),
+        [undelivered("sink", 3, Ending::Running)]
+    );
+    supervisor.resume(&name("sink"));
+    store.wait_until("all are there", |now| now.records.len() == 3);
+}
+
+#[test]
+fn two_sinks_cannot_have_one_name_until_the_first_is_removed() {
+    let (bench, source) = (Bench::new(), MemorySource::with(1, 3));
+    let (supervisor, _marks) = supervise(&bench, &source);
+    let store = MemoryStore::new();
+    let add = || supervisor.add_sink(name("sink"), Box::new(store.sink()), Options::default());
+    add().unwrap();
+    supervisor.drain(LONG);
+    let twice = add().unwrap_err();
+    assert_eq!(twice.to_string(), "there is a sink named sink already");
+    let removed = supervisor.remove_sink(&name("sink"), LONG);
+    assert_eq!(removed, Some(undelivered("sink", 0, Ending::Stopped)));
+    add().unwrap();
+    source.grow(1);
+    supervisor.drain(LONG);
+    assert_eq!(store.contents().numbers(source.id()), [0, 1, 2, 3]);
 }
