@@ -78,6 +78,12 @@ impl Store {
         Ok(store)
     }
 
+    /// The store's address, without its options.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.pool.address()
+    }
+
     /// How long one statement may run. Default: [`TIMEOUT`](Self::TIMEOUT).
     ///
     /// A filter that matches few of many records makes a statement look at all of them; then it
@@ -115,6 +121,17 @@ impl Store {
     pub async fn follow(&self, query: &Query, after: u64) -> Result<Page<u64>, StoreError> {
         let mut reader = self.pool.take().await?;
         let found = sqlite::follow(&mut reader.connection, &self.text, query, after).await;
+        self.pool.give(reader, found)
+    }
+
+    /// The arrival of the record that became visible last; 0 when there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn last_arrival(&self) -> Result<u64, StoreError> {
+        let mut reader = self.pool.take().await?;
+        let found = sqlite::last_arrival(&mut reader.connection, &self.text).await;
         self.pool.give(reader, found)
     }
 

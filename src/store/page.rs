@@ -62,4 +62,7 @@ pub struct Leaf {
     pub leaf: Hash,
     /// Its exact text.
     pub json: Box<str>,
+    /// A column that does not say what the text says, so that a search goes wrong. A sink leaves
+    /// none.
+    pub stray: Option<&'static str>,
 }

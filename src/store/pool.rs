@@ -150,7 +150,7 @@ impl Pool {
         }
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         location::display(&self.location.path)
     }
 }

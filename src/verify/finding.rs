@@ -118,6 +118,8 @@ pub enum NoteKind {
     OpenIntents,
     /// The tree cannot be followed across a place; it goes on from what a header says.
     Unlinked,
+    /// A store never got some records, as a record declares.
+    Undelivered,
     /// One of the two places that were compared does not have this trail.
     OnlyHere,
 }
@@ -210,6 +212,7 @@ impl NoteKind {
             Self::Empty => "empty",
             Self::OpenIntents => "open_intents",
             Self::Unlinked => "unlinked",
+            Self::Undelivered => "undelivered",
             Self::OnlyHere => "only_here",
         }
     }

@@ -121,7 +121,7 @@ fn walk(
         .filter_map(|name| disk.stat(&trail.dir.join(name.file())).ok());
     let mut progress = Progress {
         trail: trail.named,
-        bytes: 0,
+        done: 0,
         of: sizes.map(|stat| stat.len).sum(),
     };
     let named = trail.named.or_else(|| {
@@ -132,7 +132,7 @@ fn walk(
     });
     let anchors = Anchors::new(&options.expected, named);
     let mut read = |bytes: u64| {
-        progress.bytes += bytes;
+        progress.done += bytes;
         if let Some(tell) = options.progress {
             tell(progress);
         }

@@ -30,14 +30,20 @@
 //! Reading costs one pass over the files, and memory for one line.
 
 mod anchors;
+#[cfg(feature = "sqlite")]
+mod excused;
 mod finding;
 mod gaps;
 mod intents;
 mod journal;
 mod report;
 mod segment_walk;
+#[cfg(feature = "sqlite")]
+mod store;
 mod tail;
 mod trail;
+#[cfg(feature = "sqlite")]
+mod twin;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +52,8 @@ use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use uuid::Uuid;
 
+#[cfg(feature = "sqlite")]
+pub use self::store::{journal_and_store, store};
 pub use self::{
     anchors::Expected,
     finding::{Certainty, Finding, Kind, Note, NoteKind},
@@ -60,7 +68,7 @@ use crate::disk::{SharedDisk, StdDisk};
 pub struct Options<'a> {
     disk: SharedDisk,
     expected: Vec<Expected>,
-    progress: Option<&'a dyn Fn(Progress)>,
+    progress: Option<&'a (dyn Fn(Progress) + Sync)>,
 }
 
 /// How far a check has come with one trail.
@@ -69,9 +77,9 @@ pub struct Options<'a> {
 pub struct Progress {
     /// The trail, if its directory names it.
     pub trail: Option<Uuid>,
-    /// Bytes that were read.
-    pub bytes: u64,
-    /// Bytes that there were at the beginning; a trail that is written grows past it.
+    /// Bytes of a journal, or numbers in a store, that were looked at.
+    pub done: u64,
+    /// How many there were at the beginning; a trail that is written grows past it.
     pub of: u64,
 }
 
@@ -99,6 +107,9 @@ pub enum VerifyError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The store could not be read; what it says tells what to do.
+    #[error(transparent)]
+    Store(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl VerifyError {
@@ -132,7 +143,7 @@ impl<'a> Options<'a> {
     }
 
     /// Tells how far the check has come, after each segment. Default: nobody.
-    pub fn progress(mut self, tell: &'a dyn Fn(Progress)) -> Self {
+    pub fn progress(mut self, tell: &'a (dyn Fn(Progress) + Sync)) -> Self {
         self.progress = Some(tell);
         self
     }

@@ -21,8 +21,8 @@ use sqlx::{
 
 pub(crate) use self::{
     fault::{Fault, fault, reason},
-    statements::Statements,
-    write::{Group, WriteError, position, write},
+    statements::{Statements, TEXTS},
+    write::{Group, WriteError, position, texts, write},
 };
 use super::{
     TablePrefix,

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use crate::sql::TablePrefix;
 
 /// The searchable columns, in the order in which `write` binds them.
-pub(super) const TEXTS: [&str; 13] = [
+pub(crate) const TEXTS: [&str; 13] = [
     "action",
     "category",
     "outcome",

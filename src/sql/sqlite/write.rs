@@ -240,7 +240,7 @@ fn record_arguments(
 }
 
 /// The searchable columns in the order of [`statements::TEXTS`].
-fn texts<'a>(row: &'a Row<'a>) -> [Option<&'a Text<'a>>; statements::TEXTS.len()] {
+pub(crate) fn texts<'a>(row: &'a Row<'a>) -> [Option<&'a Text<'a>>; statements::TEXTS.len()] {
     let columns = &row.columns;
     let actor = columns.actor.as_ref();
     let service = columns.service.as_ref();

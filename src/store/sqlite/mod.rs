@@ -19,6 +19,10 @@ use crate::{
     clock::{RecordId, Timestamp},
     evidence::{Hash, TreeHead},
     record::Origin,
+    sql::{
+        rows,
+        sqlite::{TEXTS, texts},
+    },
 };
 
 /// Records that match, newest first.
@@ -59,14 +63,22 @@ pub(super) async fn follow(
 ) -> sqlx::Result<Page<u64>> {
     // Before the records: what was visible then is in what is visible now, so that everything up
     // to this arrival has been looked at when the page is not full.
-    let last = rows(connection, text.last_arrival()).await?;
-    let last = last.first().map_or(Ok(0), |row| number(row, 0))?;
+    let last = last_arrival(connection, text).await?;
     let found = rows(connection, text.follow(query, after)).await?;
     let records: Vec<Stored> = found.iter().map(stored).collect::<sqlx::Result<_>>()?;
     let seen = records.last().map_or(after, |record| record.arrival);
     let is_full = records.len() >= query.limit_records();
     let next = if is_full { seen } else { seen.max(last) };
     Ok(Page { records, next })
+}
+
+/// The last arrival given away.
+pub(super) async fn last_arrival(
+    connection: &mut SqliteConnection,
+    text: &Text,
+) -> sqlx::Result<u64> {
+    let last = rows(connection, text.last_arrival()).await?;
+    last.first().map_or(Ok(0), |row| number(row, 0))
 }
 
 /// Every trail.
@@ -87,14 +99,47 @@ pub(super) async fn leaves(
     max_records: usize,
 ) -> sqlx::Result<Vec<Leaf>> {
     let found = rows(connection, text.leaves(trail, from, max_records)).await?;
-    let leaf = |row: &SqliteRow| {
-        Ok(Leaf {
-            number: number(row, 0)?,
-            leaf: hash(row, 1)?,
-            json: row.try_get::<String, _>(2)?.into(),
-        })
-    };
     found.iter().map(leaf).collect()
+}
+
+/// A row of [`Text::leaves`].
+fn leaf(row: &SqliteRow) -> sqlx::Result<Leaf> {
+    let number = number(row, 0)?;
+    let leaf = hash(row, 1)?;
+    let json: String = row.try_get(2)?;
+    let stray = stray(row, number, leaf, &json)?;
+    let json = json.into();
+    Ok(Leaf {
+        number,
+        leaf,
+        json,
+        stray,
+    })
+}
+
+/// The first column that is not a copy of what the record's text says.
+fn stray(
+    row: &SqliteRow,
+    number: u64,
+    leaf: Hash,
+    json: &str,
+) -> sqlx::Result<Option<&'static str>> {
+    let Ok(expected) = rows::Row::new(number, leaf.as_bytes(), json) else {
+        return Ok(Some("json"));
+    };
+    if row.try_get::<&[u8], _>(3)? != expected.id.as_bytes() {
+        return Ok(Some("id"));
+    }
+    if row.try_get::<i64, _>(4)? != expected.timestamp.as_micros() {
+        return Ok(Some("timestamp"));
+    }
+    for (index, (name, text)) in TEXTS.into_iter().zip(texts(&expected)).enumerate() {
+        let there: Option<&str> = row.try_get(5 + index)?;
+        if there != text.map(|text| text.0.as_ref()) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 async fn rows(

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::RecordId,
-    sql::TablePrefix,
+    sql::{TablePrefix, sqlite::TEXTS},
     store::{ActionPattern, Query},
 };
 
@@ -220,8 +220,9 @@ impl Text {
     /// Records of one trail from a number on.
     pub(super) fn leaves(&self, trail: Uuid, from: u64, max_records: usize) -> Statement {
         let sql = format!(
-            "SELECT number, leaf, json FROM {}records WHERE trail = ?1 AND number >= ?2 \
-             ORDER BY number LIMIT ?3",
+            "SELECT number, leaf, json, id, timestamp, {} FROM {}records \
+             WHERE trail = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+            TEXTS.join(", "),
             self.prefix
         );
         let values = vec![

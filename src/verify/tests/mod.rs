@@ -3,6 +3,8 @@
 mod expected;
 mod mutations;
 mod runs;
+#[cfg(feature = "sqlite")]
+mod stores;
 
 use std::{
     fs,
