@@ -1,4 +1,4 @@
-//! An audit trail for Rust services.
+#![doc = include_str!("../README.md")]
 
 #[cfg_attr(
     not(any(feature = "file", feature = "sqlite")),

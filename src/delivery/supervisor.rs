@@ -126,10 +126,6 @@ impl Supervisor {
     }
 
     /// Stops one sink, as [`stop`](Self::stop) does all, and forgets it; its files stay.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "sinks are not managed at run time yet")
-    )]
     pub(crate) fn remove_sink(&self, name: &SinkName, timeout: Duration) -> Option<Undelivered> {
         let worker = {
             let mut team = self.team();
@@ -214,19 +210,11 @@ impl Supervisor {
     }
 
     /// Lets a sink stand still once the call under way is over; `false` when there is none so named.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "sinks are not managed at run time yet")
-    )]
     pub(crate) fn pause(&self, name: &SinkName) -> bool {
         self.order(name, |control| control.pace = Pace::Paused)
     }
 
     /// Lets a sink go on, at once; `false` when there is none so named.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "sinks are not managed at run time yet")
-    )]
     pub(crate) fn resume(&self, name: &SinkName) -> bool {
         self.order(name, |control| {
             control.pace = Pace::Running;
