@@ -105,7 +105,13 @@ impl Adoption {
         let disk = Arc::clone(&keeper.base.disk);
         // Nobody writes it any more, so its mark never moves.
         let (_, mark) = tokio::sync::watch::channel(settled.size);
-        let source = JournalSource::new(disk, settled.origin.clone(), settled.dir.clone(), mark);
+        let source = JournalSource::new(
+            disk,
+            settled.origin.clone(),
+            settled.dir.clone(),
+            mark,
+            settled.size,
+        );
         keeper.delivery.add_source(Arc::new(source));
         self.settled.insert(id, settled);
         Ok(())

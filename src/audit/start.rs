@@ -230,6 +230,7 @@ fn deliver(
         journal.origin.clone(),
         journal.dir().into(),
         mark,
+        journal.recovered,
     );
     delivery.add_source(Arc::new(source));
     delivery

@@ -39,6 +39,7 @@ pub(crate) struct MemorySource {
 struct Trail {
     records: Vec<String>,
     oldest: u64,
+    recovered: u64,
     damaged: BTreeSet<u64>,
     failing_reads: usize,
 }
@@ -79,6 +80,13 @@ impl MemorySource {
         self.trail().records.truncate(next);
     }
 
+    /// As after a crash: the records from `next` on are there, but their commit is not proven.
+    pub(crate) fn leave_unproven(&self, next: usize) {
+        let mut trail = self.trail();
+        trail.recovered = trail.records.len() as u64;
+        trail.records.truncate(next);
+    }
+
     pub(crate) fn prune_below(&self, number: u64) {
         self.trail().oldest = number;
     }
@@ -111,6 +119,10 @@ impl Source for MemorySource {
 
     fn durable(&self) -> u64 {
         self.trail().records.len() as u64
+    }
+
+    fn known(&self) -> u64 {
+        self.durable().max(self.trail().recovered)
     }
 
     fn open(&self, from: u64) -> Box<dyn Reading> {

@@ -223,9 +223,9 @@ impl Feed {
     /// The refusal outlives a restart: once new records have taken those numbers, the position
     /// alone would look right, and they would never be delivered.
     pub(crate) fn not_ahead(&mut self, next: u64) -> Result<(), String> {
-        let durable = self.source.durable();
+        let known = self.source.known();
         let still = self.cursor.ahead == Some(next);
-        if next <= durable && !still {
+        if next <= known && !still {
             self.cursor.ahead = None;
             return Ok(());
         }
@@ -235,7 +235,7 @@ impl Feed {
         let trail = self.trail;
         let mut reason = format!(
             "the sink has the records of trail {trail} up to number {next}, the journal has them up \
-             to {durable}: was the journal restored from an older copy? Restore a newer one, or \
+             to {known}: was the journal restored from an older copy? Restore a newer one, or \
              remove the records of this trail from the sink and then its cursor file {}",
             self.file.path().display()
         );

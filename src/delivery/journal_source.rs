@@ -22,10 +22,12 @@ pub(crate) struct JournalSource {
     origin: Origin,
     dir: PathBuf,
     mark: watch::Receiver<u64>,
+    recovered: u64,
 }
 
 impl JournalSource {
-    /// The trail in `dir`, readable up to what `mark` says at the moment.
+    /// The trail in `dir`, readable up to what `mark` says at the moment; the numbers below
+    /// `recovered` were in it at the start.
     ///
     /// A trail that nobody writes any more has a mark whose sender is gone.
     pub(crate) const fn new(
@@ -33,12 +35,14 @@ impl JournalSource {
         origin: Origin,
         dir: PathBuf,
         mark: watch::Receiver<u64>,
+        recovered: u64,
     ) -> Self {
         Self {
             disk,
             origin,
             dir,
             mark,
+            recovered,
         }
     }
 }
@@ -54,6 +58,10 @@ impl Source for JournalSource {
 
     fn durable(&self) -> u64 {
         *self.mark.borrow()
+    }
+
+    fn known(&self) -> u64 {
+        self.durable().max(self.recovered)
     }
 
     fn open(&self, from: u64) -> Box<dyn Reading> {

@@ -16,6 +16,11 @@ pub(crate) trait Source: Debug + Send + Sync + 'static {
     fn dir(&self) -> &Path;
     /// Numbers below this may be read. It never falls. Cheap: every snapshot of the counters asks.
     fn durable(&self) -> u64;
+    /// Numbers below this are the trail's: durable, or found at the start after the last proven
+    /// commit and about to be written again. A sink may have all of them from the run before.
+    fn known(&self) -> u64 {
+        self.durable()
+    }
     /// Starts to read at `from`. Opens nothing yet: what fails, fails at the first read.
     fn open(&self, from: u64) -> Box<dyn Reading>;
 }

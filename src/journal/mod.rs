@@ -102,6 +102,8 @@ impl Default for Settings {
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) origin: Origin,
+    /// The numbers below it were in the trail when it was opened.
+    pub(crate) recovered: u64,
     held: Arc<Held>,
     inbox: Inbox,
     shared: Arc<Shared>,
@@ -174,6 +176,7 @@ impl Journal {
                 .copied()
                 .collect(),
         };
+        let recovered = first.next;
         let (inbox, shared) = Inbox::new(settings, first, events);
         let writer = Writer {
             hand: Some(Hand::new(carry, &tree, clock.now())),
@@ -201,6 +204,7 @@ impl Journal {
         tracing::debug!(target: "tower_audit", trail = %origin.trail, "audit trail opened");
         Ok(Self {
             origin,
+            recovered,
             held,
             inbox,
             shared,

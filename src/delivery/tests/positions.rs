@@ -175,3 +175,24 @@ async fn a_sink_that_gave_up_what_the_trail_never_had_goes_on() {
     assert_eq!(store.contents().numbers(source.id()), Vec::from_iter(0..5));
     assert_eq!(run.stats().state, SinkState::Ok);
 }
+
+// Trap J13: after `kill -9` a sink may have what the journal has yet to write again.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_has_what_is_being_written_again_is_not_ahead() {
+    for store in [MemoryStore::new(), MemoryStore::without_position()] {
+        let (bench, source) = (Bench::new(), MemorySource::with(1, 10));
+        let mut run = bench.follow(store.sink(), &[&source]);
+        run.settle().await;
+        run.finish().await;
+        source.leave_unproven(5);
+        let mut run = bench.follow(store.sink(), &[&source]);
+        run.settle().await;
+        assert_eq!(run.stats().state, SinkState::Ok);
+        source.grow(5);
+        run.settle().await;
+        source.grow(2);
+        run.settle().await;
+        let expected = Vec::from_iter(0..12);
+        assert_eq!(store.contents().numbers(source.id()), expected);
+    }
+}
