@@ -116,3 +116,48 @@ impl Chunk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Hash;
+
+    #[test]
+    fn a_chunk_that_does_not_account_for_every_number_is_refused() {
+        let chunk = |numbers: &[u64], gaps: &[(u64, u64)], next| Chunk {
+            records: numbers
+                .iter()
+                .map(|number| Delivery::new(*number, Hash::from_bytes([0; 32]), "{}"))
+                .collect(),
+            gaps: gaps
+                .iter()
+                .map(|(from, to)| Gap {
+                    from: *from,
+                    to: *to,
+                    kind: GapKind::Pruned,
+                })
+                .collect(),
+            next,
+            head: None,
+        };
+        for (name, chunk, holds) in [
+            ("nothing", chunk(&[], &[], 5), true),
+            ("records", chunk(&[5, 6], &[], 7), true),
+            (
+                "gaps around",
+                chunk(&[7, 10], &[(5, 7), (8, 10), (11, 12)], 12),
+                true,
+            ),
+            ("only gaps", chunk(&[], &[(5, 6), (6, 9)], 9), true),
+            ("a number skipped", chunk(&[5, 7], &[], 8), false),
+            ("a number twice", chunk(&[5, 5], &[], 6), false),
+            ("a number before", chunk(&[4, 5], &[], 6), false),
+            ("a gap over a record", chunk(&[5, 6], &[(5, 6)], 7), false),
+            ("a gap backwards", chunk(&[5], &[(6, 6)], 6), false),
+            ("the end skipped", chunk(&[5], &[], 7), false),
+            ("past the mark", chunk(&[], &[(5, 13)], 13), false),
+        ] {
+            assert_eq!(chunk.check(5, 12).is_ok(), holds, "{name}");
+        }
+    }
+}

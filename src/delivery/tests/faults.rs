@@ -77,6 +77,18 @@ async fn a_short_fault_is_a_retry_and_not_an_outage() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waits_begin_short_again_after_a_success() {
+    let (bench, source, script) = (Bench::new(), MemorySource::with(1, 5), Script::new());
+    script.next([Answer::Retry; 12]);
+    let mut run = bench.follow(script.around(MemoryStore::new().sink()), &[&source]);
+    run.settle().await;
+    source.grow(1);
+    script.next([Answer::Retry]);
+    let until = run.until_rest().await;
+    assert!(until - Instant::now() <= FIRST_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wish_for_when_to_come_back_is_kept() {
     let (bench, source, script) = (Bench::new(), MemorySource::with(1, 5), Script::new());
     script.next([Answer::RetryAfter(Duration::from_secs(17))]);

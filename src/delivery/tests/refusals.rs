@@ -12,6 +12,7 @@ use crate::{
     },
     disk::SharedDisk,
     evidence::leaf_hash,
+    sink::Limits,
     stats::SinkState,
     testing::{
         disk::Crash,
@@ -87,9 +88,9 @@ async fn a_letter_is_durable_before_the_cursor_moves() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_does_not_offer_again_what_is_dead() {
     let (bench, source, script) = (Bench::new(), MemorySource::with(1, 3), Script::new());
-    // The last ones: the sink's own position stays before them.
     script.refuse([1, 2], Telling::Which);
-    let store = MemoryStore::new();
+    // One by one: nothing that is taken after the last ones moves the sink's own position past them.
+    let store = MemoryStore::new().limits(Limits::new(1, usize::MAX));
     let mut run = bench.follow(script.around(store.sink()), &[&source]);
     run.settle().await;
     let calls = script.state().calls;
