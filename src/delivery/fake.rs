@@ -42,6 +42,7 @@ struct Trail {
     recovered: u64,
     damaged: BTreeSet<u64>,
     failing_reads: usize,
+    panicking_reads: usize,
 }
 
 impl MemorySource {
@@ -99,6 +100,10 @@ impl MemorySource {
         self.trail().failing_reads = count;
     }
 
+    pub(crate) fn panic_in_reads(&self, count: usize) {
+        self.trail().panicking_reads = count;
+    }
+
     pub(crate) fn shared(&self) -> Arc<dyn Source> {
         Arc::new(self.clone())
     }
@@ -141,6 +146,11 @@ struct MemoryReading {
 impl Reading for MemoryReading {
     fn read(&mut self, until: u64, limits: &Limits) -> Result<Chunk, ReadError> {
         let mut trail = self.source.trail();
+        if trail.panicking_reads > 0 {
+            trail.panicking_reads -= 1;
+            drop(trail);
+            panic!("the reader panics");
+        }
         if trail.failing_reads > 0 {
             trail.failing_reads -= 1;
             let reason = "cannot read the trail: the test says so".to_owned();

@@ -15,7 +15,7 @@ use crate::{
     sink::Limits,
     stats::SinkState,
     testing::{
-        disk::Crash,
+        disk::{Call, Crash, Fault},
         sinks::{Answer, MemoryStore, Script, Telling},
     },
 };
@@ -174,6 +174,39 @@ async fn full_dead_letters_block_until_they_are_removed() {
     run.settle().await;
     assert_eq!(numbers(&letters(&bench, &source)), [5]);
     assert_eq!(store.contents().positions[&source.id()], 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_moves_while_a_letter_cannot_be_kept() {
+    for call in [
+        Call::CreateDir,
+        Call::Append,
+        Call::Write,
+        Call::Sync,
+        Call::SyncDir,
+    ] {
+        let (bench, source, script) = (Bench::new(), MemorySource::with(1, 3), Script::new());
+        script.refuse([1], Telling::Which);
+        let store = MemoryStore::new();
+        let mut run = bench.follow(script.around(store.sink()), &[&source]);
+        bench
+            .disk
+            .inject(Fault::eio([call]).on("dead").until_cleared());
+        let until = run.until_rest().await;
+        let stats = run.stats();
+        assert_eq!(
+            (stats.state, stats.pending),
+            (SinkState::Retrying, 3),
+            "{call:?}"
+        );
+        bench.disk.clear_faults();
+        sleep_until_then(until).await;
+        run.settle().await;
+        assert_eq!(store.contents().numbers(source.id()), [0, 2], "{call:?}");
+        let mut kept = numbers(&letters(&bench, &source));
+        kept.dedup();
+        assert_eq!(kept, [1], "{call:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -209,3 +209,19 @@ fn two_sinks_cannot_have_one_name_until_the_first_is_removed() {
     supervisor.drain(LONG);
     assert_eq!(store.contents().numbers(source.id()), [0, 1, 2, 3]);
 }
+
+#[test]
+fn a_panic_of_our_own_is_counted_and_delivery_goes_on() {
+    // trap D8
+    let (bench, source) = (Bench::new(), MemorySource::with(1, 3));
+    source.panic_in_reads(2);
+    let (supervisor, _marks) = supervise(&bench, &source);
+    let store = MemoryStore::new();
+    supervisor
+        .add_sink(name("sink"), Box::new(store.sink()), Options::default())
+        .unwrap();
+    store.wait_until("all are there", |now| now.records.len() == 3);
+    supervisor.drain(LONG);
+    let stats = supervisor.stats().remove(0);
+    assert_eq!((stats.panics, stats.delivered), (2, 3));
+}
