@@ -64,6 +64,11 @@ pub(crate) async fn connect(
                 .auto_vacuum(SqliteAutoVacuum::Incremental)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
+                // 16 MiB of pages in memory, and as much in the log before it moves into the
+                // database: with a dozen indexes, smaller ones write the same pages again and
+                // again.
+                .pragma("cache_size", "-16384")
+                .pragma("wal_autocheckpoint", "4000")
                 .pragma("journal_size_limit", "67108864")
         }
     };

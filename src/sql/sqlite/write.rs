@@ -214,22 +214,22 @@ fn targets<'a>(rows: &'a [Row<'a>]) -> Vec<Target<'a>> {
         .collect()
 }
 
-/// Binds what [`Statements::records`] expects: two values for all rows, then each row's own.
+/// Binds what [`Statements::records`] expects.
 fn record_arguments(
     arguments: &mut SqliteArguments,
     group: &Group<'_>,
     rows: &[Row<'_>],
     arrival: &mut i64,
 ) -> Result<(), BoxDynError> {
-    arguments.reserve(2 + rows.len() * statements::RECORD_VALUES, 0);
-    arguments.add(group.origin.trail.as_bytes().as_slice())?;
-    arguments.add(group.received.as_micros())?;
+    arguments.reserve(rows.len() * statements::RECORD_VALUES, 0);
     for row in rows {
         *arrival += 1;
         arguments.add(*arrival)?;
         arguments.add(row.id.as_bytes().as_slice())?;
+        arguments.add(group.origin.trail.as_bytes().as_slice())?;
         arguments.add(row.number.cast_signed())?;
         arguments.add(row.leaf.as_slice())?;
+        arguments.add(group.received.as_micros())?;
         arguments.add(row.timestamp.as_micros())?;
         for text in texts(row) {
             arguments.add(text.map(|text| Arc::<str>::from(text.0.as_ref())))?;
