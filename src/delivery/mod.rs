@@ -60,7 +60,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub(crate) use event::{DeliveryEvent, Listener, What};
 pub(crate) use journal_source::JournalSource;
 pub(crate) use name::SinkName;
-pub(crate) use supervisor::Supervisor;
+pub(crate) use supervisor::{Ending, Supervisor};
 
 use crate::{clock::Clock, disk::SharedDisk};
 
