@@ -141,12 +141,14 @@ impl Replay {
             }));
         }
         // The sender may go: the trail is read as far as it is now.
-        let (_, mark) = watch::channel(newest.head.map_or(0, |head| head.size));
+        let size = newest.head.map_or(0, |head| head.size);
+        let (_, mark) = watch::channel(size);
         let source: Arc<dyn Source> = Arc::new(JournalSource::new(
             Arc::clone(disk),
             origin,
             dir.into(),
             mark,
+            size,
         ));
         Ok(Some(Chosen {
             trail,
