@@ -263,7 +263,7 @@ impl Drop for Handle {
         }
         let parts = Arc::clone(&self.parts);
         // Trap J14: a waker may drop the last handle on the writer thread, which cannot wait for itself.
-        if self.parts.journal.is_writer_thread() {
+        if self.parts.journal.is_own_thread() {
             let finish = std::thread::Builder::new().name("audit-shutdown".into());
             if let Err(error) = finish.spawn(move || drop(parts.shutdown(DROP_LIMIT))) {
                 tracing::error!(target: "tower_audit", %error, "the audit trail could not be shut down in order");

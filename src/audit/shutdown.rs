@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{delivery::Ending, journal::Closed};
+use crate::journal::Closed;
 
 use super::{Parts, about};
 
@@ -40,8 +40,6 @@ pub struct SinkReport {
     pub undelivered: u64,
     /// Records it refused in this run.
     pub dead: u64,
-    /// It blocked its thread, which was left behind; it may still store what it had in hand.
-    pub stuck: bool,
 }
 
 impl fmt::Display for ShutdownReport {
@@ -66,9 +64,6 @@ impl fmt::Display for ShutdownReport {
             if sink.undelivered > 0 {
                 write!(f, ", {} wait in the journal", sink.undelivered)?;
             }
-            if sink.stuck {
-                write!(f, ", stuck")?;
-            }
             if sink.dead > 0 {
                 write!(f, ", {} refused", sink.dead)?;
             }
@@ -91,13 +86,7 @@ impl Parts {
         let closed = self.journal.close(deadline);
         let left = || deadline.saturating_duration_since(Instant::now());
         self.delivery.drain(left());
-        let ended = self.delivery.stop(left());
-        let stuck = |name: &str| {
-            let mut left_behind = ended
-                .iter()
-                .filter(|sink| sink.ending == Ending::LeftBehind);
-            left_behind.any(|sink| sink.sink == name)
-        };
+        self.delivery.stop(left());
         let sinks = self.delivery.stats();
         let counts = self.journal.inbox().counts();
         ShutdownReport {
@@ -109,7 +98,6 @@ impl Parts {
             sinks: sinks
                 .into_iter()
                 .map(|sink| SinkReport {
-                    stuck: stuck(&sink.name),
                     name: sink.name,
                     delivered: sink.delivered,
                     undelivered: sink.pending,

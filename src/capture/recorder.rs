@@ -37,8 +37,10 @@ pub(crate) struct Appended {
 pub(crate) enum Standing {
     /// It may be refused when the queue is full.
     New,
-    /// It is taken as long as there is memory; so are the trail's own records.
+    /// It is taken as long as there is memory.
     Admitted,
+    /// The trail writes about itself: as admitted work, with room of its own.
+    Own,
 }
 
 impl Recorder {
@@ -95,7 +97,7 @@ impl Recorder {
             (self.new_id(at), at),
             None,
             Urgency::Buffered,
-            Standing::Admitted,
+            Standing::Own,
         )
         .ok()
     }
@@ -103,9 +105,7 @@ impl Recorder {
     /// Appends a finished line of the trail's own, such as a [`verdict`](Self::verdict).
     pub(crate) fn append_own(&self, line: &Prepared) {
         // What cannot be taken is counted by the journal; an unsettled intent stays open.
-        let _ = self
-            .inbox
-            .append_admitted(line, Urgency::Buffered, self.now());
+        let _ = self.inbox.append_own(line, Urgency::Buffered, self.now());
     }
 
     pub(super) fn append(
@@ -123,6 +123,7 @@ impl Recorder {
         let ticket = match standing {
             Standing::New => self.inbox.append(&line, urgency)?,
             Standing::Admitted => self.inbox.append_admitted(&line, urgency, self.now())?,
+            Standing::Own => self.inbox.append_own(&line, urgency, self.now())?,
         };
         Ok(Appended {
             id: finished.id,

@@ -5,7 +5,7 @@
 //! buffer at once, so a slow disk makes groups larger, not the lock slower.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -20,10 +20,17 @@ use crate::{clock::Timestamp, evidence::TreeHead};
 
 use super::{
     Rejected, Settings,
-    event::Events,
+    event::{Events, TrailEvent},
     group::{Committed, Fate, Group, Ticket},
-    line::{Control, Intent, Prepared},
+    line::{Control, Intent, MAX_LINE, Prepared},
+    recovery::Recovered,
 };
+
+/// Room beyond the memory limit that only records of the trail about itself may use, in bytes.
+const OWN_ROOM: usize = 1024 * 1024;
+
+/// The most open intents that a header can name, each in at most 64 of its bytes.
+const MOST_OPEN: usize = MAX_LINE / 2 / 64;
 
 /// A handle to the front door; cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -73,8 +80,6 @@ pub(crate) struct Counts {
 pub(crate) struct Failing {
     pub(crate) since: Timestamp,
     pub(crate) cause: String,
-    /// The losses counted before it began.
-    pub(crate) lost_before: u64,
 }
 
 /// Lines lost for want of memory, not yet written down.
@@ -91,8 +96,9 @@ pub(crate) struct State {
     /// An emptied group whose memory the next front uses.
     pub(crate) spare: Option<Group>,
     next: u64,
-    /// Ids of the intents that were opened and not settled, whether synced or not.
-    open: HashSet<Uuid>,
+    /// The intents that were opened and not settled, synced or not, with the bytes of their lines.
+    open: HashMap<Uuid, usize>,
+    open_bytes: usize,
     pub(crate) urgent: bool,
     pub(crate) front_since: Option<Instant>,
     pub(crate) in_flight: Option<InFlight>,
@@ -115,9 +121,10 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    pub(crate) fn new(group: &Group, records: u64) -> Self {
+    /// `since`: when the first line of the group was appended.
+    pub(crate) fn new(group: &Group, records: u64, since: Instant) -> Self {
         Self {
-            since: Instant::now(),
+            since,
             bytes: group.bytes.len(),
             records,
             fate: Arc::clone(&group.fate),
@@ -143,7 +150,7 @@ pub(crate) struct Shared {
     failing: AtomicBool,
     /// Numbers below it are durable.
     pub(crate) mark: watch::Sender<u64>,
-    pub(crate) events: Events,
+    events: Events,
     pub(crate) writer_panics: AtomicU64,
 }
 
@@ -152,17 +159,23 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on nobody waits for a sync, until one holds.
-    pub(crate) fn set_failing(&self, state: &mut State, since: Timestamp, cause: &str) {
-        if state.failing.is_none() {
-            tracing::error!(target: "tower_audit", cause, "the audit trail cannot be written; records wait in memory");
+    /// From now on nobody waits for a sync, until one holds. Lets everybody go who waits now.
+    ///
+    /// Logs only with the lock released: a subscriber may block, or record something itself.
+    pub(crate) fn fail(&self, mut state: MutexGuard<'_, State>, since: Timestamp, cause: &str) {
+        let is_news = state.failing.is_none();
+        if is_news {
             state.failing = Some(Failing {
                 since,
                 cause: cause.to_owned(),
-                lost_before: state.counts.lost,
             });
         }
         self.failing.store(true, Ordering::Release);
+        drop(state);
+        self.wake_all();
+        if is_news {
+            tracing::error!(target: "tower_audit", cause, "the audit trail cannot be written; records wait in memory");
+        }
     }
 
     pub(crate) fn clear_failing(&self, state: &mut State) -> Option<Failing> {
@@ -174,8 +187,16 @@ impl Shared {
         self.failing.load(Ordering::Acquire)
     }
 
+    /// Hands an event over; who takes it must not take the writer down.
+    pub(crate) fn tell(&self, event: TrailEvent) {
+        let send = || self.events.send(event);
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(send)).is_err() {
+            self.writer_panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Lets everybody go who still waits.
-    pub(crate) fn wake_all(&self) {
+    fn wake_all(&self) {
         let state = self.lock();
         let front = Arc::clone(&state.front.fate);
         let flying = state
@@ -196,11 +217,13 @@ impl Inbox {
         first: FirstGroup,
         events: Events,
     ) -> (Self, Arc<Shared>) {
+        let open: HashMap<_, _> = first.open.into_iter().collect();
         let state = State {
             front: Group::default(),
             spare: None,
             next: first.next,
-            open: first.open.into_iter().collect(),
+            open_bytes: open.values().sum(),
+            open,
             urgent: false,
             front_since: None,
             in_flight: Some(first.in_flight),
@@ -273,10 +296,33 @@ impl Inbox {
         self.push(state, line, urgency)
     }
 
-    /// Appends the record of admitted work, or one of the trail's own: past the queue limit, up to
-    /// the memory limit; beyond that the record is lost and counted.
+    /// Appends the record of admitted work: past the queue limit, up to the memory limit; beyond
+    /// that the record is lost and counted.
     pub(crate) fn append_admitted(
         &self,
+        line: &Prepared,
+        urgency: Urgency,
+        now: Timestamp,
+    ) -> Result<Ticket, Rejected> {
+        self.append_within(self.shared.settings.memory_limit, line, urgency, now)
+    }
+
+    /// Appends a record of the trail about itself, as [`append_admitted`](Self::append_admitted)
+    /// does, with some room beyond the memory limit: memory is full just when there is something
+    /// to write down.
+    pub(crate) fn append_own(
+        &self,
+        line: &Prepared,
+        urgency: Urgency,
+        now: Timestamp,
+    ) -> Result<Ticket, Rejected> {
+        let limit = self.shared.settings.memory_limit + OWN_ROOM;
+        self.append_within(limit, line, urgency, now)
+    }
+
+    fn append_within(
+        &self,
+        limit: usize,
         line: &Prepared,
         urgency: Urgency,
         now: Timestamp,
@@ -286,7 +332,7 @@ impl Inbox {
             state.counts.rejected_closed += 1;
             return Err(Rejected::Closed);
         }
-        if state.waiting() + line.len() > self.shared.settings.memory_limit {
+        if state.waiting() + line.len() > limit {
             state.lose(now);
             return Err(Rejected::Lost);
         }
@@ -303,12 +349,17 @@ impl Inbox {
         let leaf = crate::evidence::leaf_hash(json.get().as_bytes());
         Control::Open(Intent { id, record: json }).write(&mut line);
         let mut state = self.shared.lock();
-        state.let_in(&self.shared.settings)?;
-        if state.open.len() >= self.shared.settings.max_open_intents {
+        let settings = &self.shared.settings;
+        state.let_in(settings)?;
+        // Each new segment repeats what is open, so that is bounded like what waits.
+        let crowded = state.open.len() >= settings.max_open_intents.min(MOST_OPEN)
+            || state.open_bytes + line.len() > settings.queue_limit;
+        if crowded {
             state.counts.rejected_full += 1;
             return Err(Rejected::Full);
         }
-        state.open.insert(id);
+        state.open_bytes += line.len();
+        state.open.insert(id, line.len());
         state.front.bytes.extend_from_slice(&line);
         state.front.opened.push((id, line.into()));
         let fate = self.wake_writer(&mut state, Urgency::Durable);
@@ -329,12 +380,19 @@ impl Inbox {
         let state = &mut *guard;
         let number = state.next;
         state.next += 1;
-        line.write(number, &mut state.front.bytes);
-        state.front.leaves.push(line.leaf);
-        if let Some(id) = line.closes {
-            state.open.remove(&id);
+        // Invariant: a line settles only an intent that is open where it stands. Recovery tells a
+        // damaged id by it.
+        let settled = line
+            .closes
+            .and_then(|id| Some((id, state.open.remove(&id)?)));
+        if let Some((id, bytes)) = settled {
+            state.open_bytes -= bytes;
             state.front.closed.push(id);
+            line.write(number, &mut state.front.bytes);
+        } else {
+            line.write_plain(number, &mut state.front.bytes);
         }
+        state.front.leaves.push(line.leaf);
         state.counts.emitted += 1;
         let fate = self.wake_writer(state, urgency);
         drop(guard);
@@ -402,30 +460,21 @@ impl Inbox {
         self.shared.writer_panics.load(Ordering::Relaxed)
     }
 
-    /// Counts time-outs, marks the trail failing and lets the waiters go, when a group has been in
-    /// flight for longer than the commit time-out. Called by the trail's watch.
+    /// Counts time-outs, marks the trail failing and lets the waiters go, when the oldest line that
+    /// waits has done so for longer than the commit time-out. Called by the trail's watch.
     pub(crate) fn expire(&self, now: Timestamp) {
         let timeout = self.shared.settings.commit_timeout;
         let mut state = self.shared.lock();
-        let late = state
-            .in_flight
-            .as_ref()
-            .filter(|flight| flight.since.elapsed() >= timeout);
-        let Some(late) = late.map(|flight| Arc::clone(&flight.fate)) else {
+        let Some(late) = state.oldest(&self.shared.settings) else {
             return;
         };
         if state.failing.is_none() {
             state.counts.timeouts += 1;
-            self.shared.set_failing(
-                &mut state,
-                now,
-                &format!("no write and sync returned within {timeout:?}"),
-            );
         }
-        drop(state);
         late.time_out();
         // Those in the group behind it wait for the same disk; they find the trail failing.
-        self.shared.wake_all();
+        let cause = format!("no write and sync returned within {timeout:?}");
+        self.shared.fail(state, now, &cause);
     }
 
     /// How often [`expire`](Self::expire) should be called so that nobody waits much longer than
@@ -447,9 +496,32 @@ pub(crate) struct FirstGroup {
     pub(crate) next: u64,
     /// Numbers below it are durable already.
     pub(crate) durable: u64,
-    pub(crate) open: Vec<Uuid>,
+    /// Intents that nobody settled, with the bytes of their lines.
+    pub(crate) open: Vec<(Uuid, usize)>,
     /// The lines that were carried over; no records of this run.
     pub(crate) in_flight: InFlight,
+}
+
+impl FirstGroup {
+    pub(crate) fn of(recovered: &Recovered) -> Self {
+        let open = recovered.still_open();
+        Self {
+            next: recovered.next(),
+            durable: recovered.tree.size(),
+            open: open.iter().map(|(id, line)| (*id, line.len())).collect(),
+            in_flight: InFlight::new(&recovered.carry, 0, Instant::now()),
+        }
+    }
+
+    /// Of a new trail: its first segment is made before anybody appends.
+    pub(crate) fn empty(group: &Group) -> Self {
+        Self {
+            next: 0,
+            durable: 0,
+            open: Vec::new(),
+            in_flight: InFlight::new(group, 0, Instant::now()),
+        }
+    }
 }
 
 impl State {
@@ -486,21 +558,33 @@ impl State {
     pub(crate) fn take_front(&mut self) -> Group {
         let group = std::mem::replace(&mut self.front, self.spare.take().unwrap_or_default());
         self.urgent = false;
-        self.front_since = None;
-        self.in_flight = Some(InFlight::new(&group, group.leaves.len() as u64));
+        // From when the first of them was appended: they wait for the group before, too.
+        let since = self.front_since.take().unwrap_or_else(Instant::now);
+        self.in_flight = Some(InFlight::new(&group, group.leaves.len() as u64, since));
         group
     }
 
-    /// The group in flight is durable.
-    pub(crate) fn landed(&mut self, head: TreeHead) {
-        if let Some(flight) = self.in_flight.take() {
-            self.counts.stored += flight.records;
-        }
+    /// The group in flight is durable. Returns how many records of this run it had.
+    pub(crate) fn landed(&mut self, head: TreeHead) -> u64 {
+        let records = self.in_flight.take().map_or(0, |flight| flight.records);
+        self.counts.stored += records;
         self.counts.commits += 1;
         debug_assert!(
             head.size <= self.next,
             "the tree grows only by what was numbered"
         );
+        records
+    }
+
+    /// The oldest group that waits, if it has waited for longer than anybody should.
+    fn oldest(&self, settings: &Settings) -> Option<Arc<Fate>> {
+        let timeout = settings.commit_timeout;
+        if let Some(flight) = &self.in_flight {
+            return (flight.since.elapsed() >= timeout).then(|| Arc::clone(&flight.fate));
+        }
+        // Nobody took it: the writer hangs elsewhere, such as where it takes the reserve again.
+        let late = self.front_since?.elapsed() >= timeout.saturating_add(settings.buffered_delay);
+        late.then(|| Arc::clone(&self.front.fate))
     }
 }
 

@@ -7,6 +7,8 @@
 //! The decoder is positional, not a JSON parser: a line has one spelling, so any changed byte is an
 //! error, and a record's bytes are never re-encoded to be hashed.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -87,6 +89,9 @@ pub(crate) struct Intent {
 pub(crate) struct Commit {
     #[serde(flatten)]
     pub(crate) head: TreeHead,
+    /// Counts the groups of a segment from 1. A line that does not hold belongs to the group after
+    /// the last good commit only if that group's commit says so: otherwise a commit is missing.
+    pub(crate) group: u64,
     pub(crate) time: Timestamp,
 }
 
@@ -116,6 +121,8 @@ pub(crate) struct Prepared {
     pub(crate) closes: Option<Uuid>,
     /// From the comma after the number up to and including the newline.
     tail: Vec<u8>,
+    /// Where in `tail` the intent that it settles is named.
+    settles: Range<usize>,
 }
 
 impl Prepared {
@@ -126,6 +133,7 @@ impl Prepared {
         let mut tail = Vec::with_capacity(json.len() + 160);
         tail.extend_from_slice(b",\"h\":\"");
         leaf.write_hex(&mut tail);
+        let from = tail.len();
         if let Some(id) = closes {
             tail.extend_from_slice(b"\",\"closes\":\"");
             tail.extend_from_slice(
@@ -134,10 +142,16 @@ impl Prepared {
                     .as_bytes(),
             );
         }
+        let settles = from..tail.len();
         tail.extend_from_slice(b"\",\"record\":");
         tail.extend_from_slice(json.as_bytes());
         tail.extend_from_slice(b"}\n");
-        Self { leaf, closes, tail }
+        Self {
+            leaf,
+            closes,
+            tail,
+            settles,
+        }
     }
 
     /// Upper bound of the bytes that [`write`](Self::write) adds.
@@ -150,6 +164,15 @@ impl Prepared {
         out.extend_from_slice(b"{\"n\":");
         write_decimal(number, out);
         out.extend_from_slice(&self.tail);
+    }
+
+    /// As [`write`](Self::write), for an intent that is not open: a record like any other.
+    pub(crate) fn write_plain(&self, number: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"n\":");
+        write_decimal(number, out);
+        let Range { start, end } = self.settles;
+        out.extend_from_slice(self.tail.get(..start).unwrap_or_default());
+        out.extend_from_slice(self.tail.get(end..).unwrap_or_default());
     }
 }
 
@@ -311,6 +334,7 @@ mod tests {
         let head = TreeHead::new(3, leaf_hash(b"r"));
         let commit = Commit {
             head,
+            group: 2,
             time: Timestamp::from_micros(1_700_000_000_000_001),
         };
         vec![

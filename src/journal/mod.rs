@@ -32,8 +32,8 @@ pub(crate) mod trails;
 mod writer;
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread::JoinHandle,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{JoinHandle, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -44,19 +44,21 @@ pub(crate) use error::{Damage, OpenError};
 pub(crate) use event::{Events, Outage, TrailEvent};
 pub(crate) use group::{Committed, Ticket, block_on};
 pub(crate) use inbox::{Admission, Counts, Inbox, Urgency};
-use inbox::{FirstGroup, InFlight, Shared, State, Stop};
+use inbox::{FirstGroup, Shared, State, Stop};
 pub(crate) use line::Prepared;
 pub(crate) use opening::{Base, Before, Left, Opened, Settled, newest_segment};
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
 pub(crate) use reader::{Chunk, Entry, Gap, GapKind, Most, Reader};
 pub(crate) use recovery::{Recovered, Torn, recover};
+use reserve::Reserve;
 use trails::Held;
 use writer::{Hand, Next, Pace, Writer};
 
 /// The limits and times of one trail.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// A segment that would grow past this many bytes is followed by a new one.
+    /// A segment that would grow past this many bytes is followed by a new one. Its header, and
+    /// the open intents that it repeats, do not count.
     pub(crate) segment_bytes: u64,
     /// A group of this many bytes is written without waiting for more.
     pub(crate) group_bytes: usize,
@@ -66,12 +68,15 @@ pub(crate) struct Settings {
     pub(crate) queue_limit: usize,
     /// Bytes that may wait before even admitted work is lost.
     pub(crate) memory_limit: usize,
-    /// Intents that may be open at a time.
+    /// Intents that may be open at a time; their lines together also stay below
+    /// [`queue_limit`](Self::queue_limit).
     pub(crate) max_open_intents: usize,
     /// How long anybody waits for a sync.
     pub(crate) commit_timeout: Duration,
     /// Space kept for the day the volume is full, in bytes.
     pub(crate) reserve_bytes: u64,
+    /// How often space that was given back is asked for again.
+    pub(crate) reserve_pause: Duration,
     /// The pause after a second failed attempt; it doubles up to [`retry_max`](Self::retry_max).
     pub(crate) retry_min: Duration,
     pub(crate) retry_max: Duration,
@@ -92,6 +97,7 @@ impl Default for Settings {
             max_open_intents: 10_000,
             commit_timeout: Duration::from_secs(5),
             reserve_bytes: 4 * MIB as u64,
+            reserve_pause: Duration::from_secs(30),
             retry_min: Duration::from_millis(50),
             retry_max: Duration::from_secs(5),
         }
@@ -107,8 +113,11 @@ pub(crate) struct Journal {
     held: Arc<Held>,
     inbox: Inbox,
     shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
     watch: Arc<Watch>,
     threads: Mutex<Threads>,
+    /// The threads that a waker of somebody else may run on.
+    own_threads: Vec<ThreadId>,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +126,7 @@ struct Threads {
     watch: Option<JoinHandle<()>>,
 }
 
-/// Ends the watch thread.
+/// Lets nobody wait longer than the commit time-out, as long as the writer lives.
 #[derive(Debug, Default)]
 struct Watch {
     ended: Mutex<bool>,
@@ -127,7 +136,7 @@ struct Watch {
 /// How a trail was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closed {
-    /// Everything is durable and the end is marked.
+    /// Everything is durable. The end is marked too, unless the disk failed just then.
     InOrder,
     /// The time was up; what [`Counts::queued`] says is only in memory.
     GaveUp,
@@ -163,23 +172,20 @@ impl Journal {
             events,
         } = opening;
         let held = Arc::new(held);
-        let reserve = reserve::Reserve::take(&*disk, &held.dir, settings.reserve_bytes);
+        let reserve = Reserve::take(
+            &*disk,
+            &held.dir,
+            settings.reserve_bytes,
+            settings.reserve_pause,
+        );
+        let first = recovered.as_ref().map(FirstGroup::of);
         let (tree, open, carry) =
             recovered.map_or_else(Default::default, |from| (from.tree, from.open, from.carry));
-        let first = FirstGroup {
-            in_flight: InFlight::new(&carry, 0),
-            next: tree.size() + carry.leaves.len() as u64,
-            durable: tree.size(),
-            open: open
-                .keys()
-                .chain(carry.opened.iter().map(|(id, _)| id))
-                .copied()
-                .collect(),
-        };
+        let first = first.unwrap_or_else(|| FirstGroup::empty(&carry));
         let recovered = first.next;
         let (inbox, shared) = Inbox::new(settings, first, events);
         let writer = Writer {
-            hand: Some(Hand::new(carry, &tree, clock.now())),
+            hand: Some(Hand::new(carry, &tree)),
             disk,
             held: Arc::clone(&held),
             origin: origin.clone(),
@@ -193,24 +199,44 @@ impl Journal {
             segment: None,
             trouble: None,
         };
-        let watch = Arc::new(Watch::default());
-        let threads = Threads {
-            writer: Some(spawn("audit-writer", &held, move || writer.run())?),
-            watch: Some(spawn("audit-watch", &held, {
-                let (watch, inbox) = (Arc::clone(&watch), inbox.clone());
-                move || watch.run(&inbox, &*clock)
-            })?),
-        };
-        tracing::debug!(target: "tower_audit", trail = %origin.trail, "audit trail opened");
-        Ok(Self {
+        let mut journal = Self {
             origin,
             recovered,
             held,
             inbox,
             shared,
-            watch,
-            threads: Mutex::new(threads),
-        })
+            clock,
+            watch: Arc::default(),
+            threads: Mutex::default(),
+            own_threads: Vec::new(),
+        };
+        // From here on an error drops the journal, which ends the threads that run by then.
+        journal.spawn(writer)?;
+        tracing::debug!(target: "tower_audit", trail = %journal.origin.trail, "audit trail opened");
+        Ok(journal)
+    }
+
+    fn spawn(&mut self, writer: Writer) -> Result<(), OpenError> {
+        let watch = Arc::clone(&self.watch);
+        let writer = spawn("audit-writer", &self.held, move || {
+            let _ended = WatchEnds(watch);
+            writer.run()
+        })?;
+        self.own_threads.push(writer.thread().id());
+        let threads = self.threads.get_mut();
+        let threads = threads.unwrap_or_else(PoisonError::into_inner);
+        threads.writer = Some(writer);
+        let (watch, inbox, clock) = (
+            Arc::clone(&self.watch),
+            self.inbox.clone(),
+            Arc::clone(&self.clock),
+        );
+        let watch = spawn("audit-watch", &self.held, move || {
+            watch.run(&inbox, &*clock);
+        })?;
+        self.own_threads.push(watch.thread().id());
+        threads.watch = Some(watch);
+        Ok(())
     }
 
     pub(crate) const fn inbox(&self) -> &Inbox {
@@ -243,27 +269,21 @@ impl Journal {
         self.shared.work.notify_all();
         let closed = self.join_writer(deadline);
         self.watch.end();
-        let watch = self
-            .threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .watch
-            .take();
-        if let Some(thread) =
-            watch.filter(|thread| thread.thread().id() != std::thread::current().id())
-        {
+        let watch = self.threads().watch.take();
+        // Trap J14: the last handle may be dropped by a waker that runs on that thread.
+        if let Some(thread) = watch.filter(|_| !self.is_own_thread()) {
             let _ = thread.join();
         }
         closed
     }
 
-    /// Whether this is the thread that writes the trail, which must not wait for itself.
-    pub(crate) fn is_writer_thread(&self) -> bool {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads
-            .writer
-            .as_ref()
-            .is_some_and(|writer| writer.thread().id() == std::thread::current().id())
+    /// Whether this is a thread of the trail itself, which must not wait for it.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.own_threads.contains(&std::thread::current().id())
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives the lock on, once the trail is closed.
@@ -303,16 +323,19 @@ impl Journal {
     }
 
     fn join_writer(&self, deadline: Instant) -> Closed {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = threads.writer.take() else {
+        // The lock is not held while waiting: the writer may be just about to close the trail.
+        let writer = self.threads().writer.take();
+        let Some(writer) = writer else {
             return self.closed_before();
         };
-        // Trap J14: the last handle may be dropped by a waker that runs on the writer itself.
-        if writer.thread().id() == std::thread::current().id() {
+        if self.is_own_thread() {
             return Closed::GaveUp;
         }
         if !self.wait_until(deadline, |state| state.writer_ended) {
-            // It is stuck in a system call; the thread is left behind and the operating system ends it.
+            // It hangs in a system call; the thread is left behind, and nobody waits for it.
+            let now = self.clock.now();
+            let cause = "the trail was shut down while the disk did not answer";
+            self.shared.fail(self.shared.lock(), now, cause);
             return Closed::GaveUp;
         }
         match writer.join() {
@@ -339,30 +362,41 @@ impl Drop for Journal {
             give_up: Instant::now() + DROP_LIMIT,
         });
         self.shared.work.notify_all();
-        self.watch.end();
     }
 }
 
 impl Watch {
-    /// Looks at regular times whether a group is overdue.
+    /// Looks at regular times whether somebody waits for too long.
     fn run(&self, inbox: &Inbox, clock: &dyn Clock) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*ended {
-            let interval = inbox.expiry_interval();
-            ended = self
-                .changed
-                .wait_timeout(ended, interval)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-            if !*ended {
-                inbox.expire(clock.now());
-            }
+        while self.wait(inbox.expiry_interval()) {
+            // No lock is held, and a panic ends nothing: it runs a foreign clock and foreign wakers.
+            let expire = || inbox.expire(clock.now());
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(expire));
         }
+    }
+
+    /// Waits for one interval; false when it is over.
+    fn wait(&self, interval: Duration) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .changed
+            .wait_timeout_while(ended, interval, |ended| !*ended);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn end(&self) {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
+    }
+}
+
+/// Ends the watch when the writer ends, however it does.
+#[derive(Debug)]
+struct WatchEnds(Arc<Watch>);
+
+impl Drop for WatchEnds {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -135,11 +135,13 @@ impl Base {
         let ids = trails::list(&*self.disk, &self.dir).map_err(OpenError::io("list", &self.dir))?;
         let mut left = Vec::new();
         for id in ids.into_iter().rev() {
-            let Some(held) = trails::hold(&*self.disk, &self.dir, id)? else {
-                continue;
+            let found = match trails::hold(&*self.disk, &self.dir, id) {
+                Ok(None) => continue,
+                Ok(Some(held)) => self.recover(&held).map(|found| (held, found)),
+                Err(error) => Err(error),
             };
-            match recover(&*self.disk, &held.dir) {
-                Ok((recovered, generation)) => {
+            match found {
+                Ok((held, (recovered, generation))) => {
                     let before = recovered.as_ref().map(Before::of);
                     let journal = self.start(held, recovered, generation)?;
                     return Ok(Opened {
@@ -149,7 +151,7 @@ impl Base {
                     });
                 }
                 Err(error) => left.push(Left {
-                    dir: held.dir,
+                    dir: self.trail_dir(id),
                     error,
                 }),
             }
@@ -163,6 +165,29 @@ impl Base {
         })
     }
 
+    /// What a held trail holds, and the highest generation in it.
+    fn recover(&self, held: &Held) -> Result<(Option<Recovered>, u64), OpenError> {
+        let (recovered, generation) = recover(&*self.disk, &held.dir)?;
+        let reason = match &recovered {
+            Some(found) if found.origin.trail != held.id => {
+                "it is a copy: its header names another trail"
+            }
+            // Trap J5: under the same id its numbers would be given again, to other records.
+            None if trails::was_read(&*self.disk, &held.dir)
+                .map_err(OpenError::io("list", &held.dir))? =>
+            {
+                "its segments are gone, and sinks have read it"
+            }
+            _ => return Ok((recovered, generation)),
+        };
+        Err(OpenError::Damaged(Damage {
+            file: held.dir.clone(),
+            offset: 0,
+            reason: reason.into(),
+            last_good: None,
+        }))
+    }
+
     fn start(
         &self,
         held: Held,
@@ -170,6 +195,11 @@ impl Base {
         generation: u64,
     ) -> Result<Journal, OpenError> {
         prune::sweep(&*self.disk, &held.dir).map_err(OpenError::io("tidy", &held.dir))?;
+        // The last run may have died before the name of its last segment was durable. What was
+        // recovered from it is about to be called durable, and the next segment begins behind it.
+        self.disk
+            .sync_dir(&held.dir)
+            .map_err(OpenError::io("sync", &held.dir))?;
         Journal::start(Opening {
             disk: Arc::clone(&self.disk),
             clock: Arc::clone(&self.clock),
@@ -192,7 +222,7 @@ impl Base {
         let Some(held) = trails::hold(&*self.disk, &self.dir, id)? else {
             return Ok(None);
         };
-        let (recovered, _) = recover(&*self.disk, &held.dir)?;
+        let (recovered, _) = self.recover(&held)?;
         Ok(recovered.map(|recovered| Orphan {
             origin: recovered.origin.clone(),
             held,

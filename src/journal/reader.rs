@@ -3,6 +3,9 @@
 //! A reader holds no lock and moves no cursor. It takes each number from the newest segment that
 //! speaks for it. The same number never stands for two records that were both durable: a segment
 //! that was abandoned is followed by one that repeats the same lines.
+//!
+//! A record's hash does not cover its number. So a number that is not the expected one counts only
+//! when the line after it agrees.
 
 use std::{io, path::PathBuf};
 
@@ -85,10 +88,9 @@ enum Step {
     Nothing,
     /// A record before the wanted one.
     Passed,
-    /// A good record stands here, but those before it are missing; it stays unread.
-    Early(u64),
     /// The next record is larger than the room left; it stays unread.
     TooBig,
+    /// A line that does not hold, or has another number than it should; it stays unread.
     Damaged(u64),
     /// This file has nothing more for now.
     Exhausted,
@@ -112,7 +114,9 @@ impl Reader {
 
     /// Reads on, up to the number `until` (exclusive) or the limits, whichever comes first.
     ///
-    /// Gives less, even nothing, when the files hold less than `until` promises.
+    /// Numbers below `until` are known to be durable: what cannot be found of them is a gap, as
+    /// soon as something stands behind it. With `u64::MAX` nothing is known, and the end of what
+    /// can be read is the end. Gives less, even nothing, when the files hold less.
     ///
     /// # Errors
     ///
@@ -141,8 +145,10 @@ impl Reader {
                 Step::TooBig => break,
                 Step::Head(head) => chunk.head = Some(head),
                 Step::Nothing | Step::Passed => {}
-                Step::Damaged(offset) | Step::Early(offset) => {
-                    self.pass_damage(&mut chunk, offset, until)?
+                Step::Damaged(offset) => {
+                    if !self.pass_damage(&mut chunk, offset, until)? {
+                        break;
+                    }
                 }
                 Step::Exhausted => {
                     if !self.move_on(&mut chunk, until)? {
@@ -163,15 +169,15 @@ impl Reader {
             let Some(place) = self.at.as_mut().filter(|place| place.number == self.next) else {
                 break;
             };
-            // A record line must stay unread, so look before stepping over it.
-            if place.peek_record()? {
-                break;
-            }
-            match self.step(0)? {
-                Step::Head(head) if head.size == self.next => chunk.head = Some(head),
-                Step::Nothing => {}
+            // A record, or a line that does not hold, is for the next call.
+            match place.peek_control()? {
+                Some(Control::Commit(commit)) if commit.head.size == self.next => {
+                    chunk.head = Some(commit.head);
+                }
+                Some(Control::Open(_) | Control::Checkpoint(_)) => {}
                 _ => break,
             }
+            place.lines.next()?;
         }
         Ok(())
     }
@@ -216,7 +222,7 @@ impl Reader {
             RawLine::TooLong => Step::Damaged(offset),
             RawLine::Torn(_) | RawLine::End => return Ok(Step::Exhausted),
         };
-        if matches!(step, Step::TooBig | Step::Early(_)) {
+        if matches!(step, Step::TooBig | Step::Damaged(_)) {
             return Ok(step);
         }
         place.number += u64::from(matches!(step, Step::Entry(_) | Step::Passed));
@@ -233,7 +239,7 @@ impl Reader {
             _ => {}
         }
         match line::decode(bytes) {
-            Ok(Line::Record(record)) if record.number != number => Step::Early(offset),
+            Ok(Line::Record(record)) if record.number != number => Step::Damaged(offset),
             Ok(Line::Record(record)) if record.json.len() > room => Step::TooBig,
             Ok(Line::Record(record)) => Step::Entry(Entry {
                 number,
@@ -248,46 +254,59 @@ impl Reader {
 
     /// The open file gives nothing more: another may speak for `next` by now.
     fn move_on(&mut self, chunk: &mut Chunk, until: u64) -> io::Result<bool> {
+        let Some(at) = self.look_for_successor()? else {
+            return Ok(false);
+        };
+        if at <= self.next {
+            self.at = None;
+            return Ok(true);
+        }
         let Some(place) = self.at.as_mut() else {
             return Ok(false);
         };
-        let (names, _) = segment::list(&*self.disk, &self.dir)?;
-        place.superseded_at = segment::superseded_at(&names, place.name.generation);
-        match place.superseded_at {
-            // The file ended before the place where the next one begins: lines are missing.
-            Some(at) if at > self.next => {
-                let offset = place.lines.offset();
-                let file = self.dir.join(place.name.file());
-                self.pass(chunk, at.min(until), GapKind::Damaged { file, offset });
-                self.at = None;
-                Ok(true)
-            }
-            Some(_) => {
-                self.at = None;
-                Ok(true)
-            }
-            None => Ok(false),
+        // The writer may have filled the file, and left it, between the last look into it and the
+        // look for its successor. By now it is as long as it will ever be.
+        if matches!(place.lines.peek()?, RawLine::Whole(_) | RawLine::TooLong) {
+            return Ok(true);
         }
+        // The file ends before the place where the next one begins: lines are missing.
+        let offset = place.lines.offset();
+        let file = self.dir.join(place.name.file());
+        self.pass(chunk, at.min(until), GapKind::Damaged { file, offset });
+        self.at = None;
+        Ok(true)
     }
 
-    /// Passes over a line that does not hold, up to the next one that does.
-    fn pass_damage(&mut self, chunk: &mut Chunk, offset: u64, until: u64) -> io::Result<()> {
+    /// Passes over a line that does not hold, up to the next one that does; false when there is
+    /// none and nothing is known to be missing.
+    fn pass_damage(&mut self, chunk: &mut Chunk, offset: u64, until: u64) -> io::Result<bool> {
+        let successor = self.look_for_successor()?;
+        if successor.is_some_and(|at| at <= self.next) {
+            // The torn end of an abandoned segment: the next one repeats these lines.
+            self.at = None;
+            return Ok(true);
+        }
         let Some(place) = self.at.as_mut() else {
-            return Ok(());
+            return Ok(true);
+        };
+        let end = successor.unwrap_or(until).min(until);
+        // Damage among records that were delivered before costs nothing: the next good one is ours.
+        let Some(to) = place.next_good(self.next, end)?.or_else(|| known(end)) else {
+            return Ok(false);
+        };
+        let file = self.dir.join(place.name.file());
+        self.pass(chunk, to, GapKind::Damaged { file, offset });
+        Ok(true)
+    }
+
+    /// The number at which a later segment takes over from the open one.
+    fn look_for_successor(&mut self) -> io::Result<Option<u64>> {
+        let Some(place) = self.at.as_mut() else {
+            return Ok(None);
         };
         let (names, _) = segment::list(&*self.disk, &self.dir)?;
         place.superseded_at = segment::superseded_at(&names, place.name.generation);
-        if place.superseded_at.is_some_and(|at| at <= self.next) {
-            // The torn end of an abandoned segment: the next one repeats these lines.
-            self.at = None;
-            return Ok(());
-        }
-        let end = place.superseded_at.unwrap_or(until).min(until);
-        // Damage among records that were delivered before costs nothing: the next good one is ours.
-        let to = place.next_good(self.next, end)?.unwrap_or(end);
-        let file = self.dir.join(place.name.file());
-        self.pass(chunk, to, GapKind::Damaged { file, offset });
-        Ok(())
+        Ok(place.superseded_at)
     }
 
     fn pass(&mut self, chunk: &mut Chunk, to: u64, kind: GapKind) {
@@ -303,11 +322,19 @@ impl Reader {
     }
 }
 
+/// A number that something stands behind.
+fn known(number: u64) -> Option<u64> {
+    (number < u64::MAX).then_some(number)
+}
+
 impl Place {
-    /// The number of the next record line that holds and that is not below `from`; leaves it unread.
+    /// The number of the next record line that holds, at or above `from` and below `until`; leaves
+    /// it unread. Begins at a line that does not hold or has an unexpected number.
     fn next_good(&mut self, from: u64, until: u64) -> io::Result<Option<u64>> {
+        // Each line that was passed over may have been a record, and no line was two.
+        let mut possible = self.number;
         loop {
-            let record = match self.lines.peek()? {
+            let number = match self.lines.peek()? {
                 RawLine::End | RawLine::Torn(_) => return Ok(None),
                 RawLine::TooLong => None,
                 RawLine::Whole(bytes) => match line::decode(bytes) {
@@ -315,18 +342,41 @@ impl Place {
                     _ => None,
                 },
             };
-            if let Some(number) = record.filter(|number| (from..until).contains(number)) {
+            let offset = self.lines.offset();
+            self.lines.next()?;
+            if let Some(number) = number.filter(|number| (from..until).contains(number))
+                && self.agrees(number, possible)?
+            {
+                self.lines.back_to(offset);
                 self.number = number;
                 return Ok(Some(number));
             }
-            self.lines.next()?;
+            possible += 1;
         }
     }
 
-    fn peek_record(&mut self) -> io::Result<bool> {
+    /// Whether what stands behind a record line agrees with its number; where nothing does,
+    /// whether enough lines stand before it.
+    fn agrees(&mut self, number: u64, possible: u64) -> io::Result<bool> {
+        let behind = match self.lines.peek()? {
+            RawLine::Whole(bytes) => line::decode(bytes).ok(),
+            _ => None,
+        };
+        Ok(match behind {
+            Some(Line::Record(record)) => record.number == number + 1,
+            Some(Line::Control(Control::Commit(commit))) => commit.head.size == number + 1,
+            _ => number <= possible,
+        })
+    }
+
+    /// The next line, if it is a control line that holds.
+    fn peek_control(&mut self) -> io::Result<Option<Control>> {
         Ok(match self.lines.peek()? {
-            RawLine::Whole(bytes) => line::peek_number(bytes).is_some(),
-            _ => true,
+            RawLine::Whole(bytes) => match line::decode(bytes) {
+                Ok(Line::Control(control)) => Some(control),
+                _ => None,
+            },
+            _ => None,
         })
     }
 }

@@ -11,7 +11,7 @@
 //! - unless something proven stands after it: then sealed data was changed, and that is damage.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -56,17 +56,23 @@ pub(crate) struct Torn {
 }
 
 impl Recovered {
-    /// The intents that nobody settled: the process died between asking and telling.
-    pub(crate) fn unsettled(&self) -> Vec<(Uuid, Box<RawValue>)> {
+    /// The lines of the intents that nobody settled.
+    pub(crate) fn still_open(&self) -> BTreeMap<Uuid, Arc<[u8]>> {
         let mut open = self.open.clone();
         open.extend(self.carry.opened.iter().cloned());
         for id in &self.carry.closed {
             open.remove(id);
         }
+        open
+    }
+
+    /// The intents that nobody settled: the process died between asking and telling.
+    pub(crate) fn unsettled(&self) -> Vec<(Uuid, Box<RawValue>)> {
         let intent = |text: &[u8]| match line::decode(text.strip_suffix(b"\n").unwrap_or(text)) {
             Ok(Line::Control(Control::Open(intent))) => Some((intent.id, intent.record)),
             _ => None,
         };
+        let open = self.still_open();
         open.values().filter_map(|line| intent(line)).collect()
     }
 
@@ -106,6 +112,12 @@ struct Scan {
     committed_at: Option<Timestamp>,
     /// The time of a commit that nothing follows yet.
     unproven: Option<Timestamp>,
+    /// How many commits were read.
+    groups: u64,
+    /// The intents that the header calls open and whose lines were not read yet.
+    promised: HashSet<Uuid>,
+    /// The intents open at the line being read.
+    live: HashSet<Uuid>,
     /// The tree at the line being read.
     tree: Tree,
     /// What stands after the last proven commit.
@@ -124,6 +136,9 @@ impl Scan {
             open: BTreeMap::new(),
             committed_at: None,
             unproven: None,
+            groups: 0,
+            promised: HashSet::new(),
+            live: HashSet::new(),
             tree: Tree::default(),
             carry: Group::default(),
             clean: false,
@@ -156,7 +171,8 @@ impl Scan {
     /// A line does not hold: the end of an unacknowledged group, or damage?
     fn broken(&mut self, lines: &mut Lines, offset: u64, reason: String) -> Result<(), OpenError> {
         let sealed = self.committed_at.is_none()
-            || proven_after(lines).map_err(OpenError::io("read", &self.path))?;
+            || self.clean
+            || proven_after(lines, self.groups).map_err(OpenError::io("read", &self.path))?;
         if sealed {
             let last_good = self.committed_at.map(|_| self.proven.head());
             return Err(OpenError::Damaged(Damage {
@@ -183,6 +199,9 @@ impl Scan {
             };
             return self.begin(*head);
         }
+        if self.clean {
+            return Err(Fault::bad("something stands after the end of the run"));
+        }
         // Whatever this line is, it was written after the commit before it held.
         if let Some(at) = self.unproven.take() {
             self.prove(at);
@@ -196,6 +215,9 @@ impl Scan {
                         self.tree.size()
                     )));
                 }
+                if record.closes.is_some_and(|id| !self.live.remove(&id)) {
+                    return Err(Fault::bad("the record settles an intent that is not open"));
+                }
                 self.tree.push(record.leaf);
                 self.carry.leaves.push(record.leaf);
                 self.carry.closed.extend(record.closes);
@@ -203,13 +225,15 @@ impl Scan {
             }
             Line::Control(Control::Open(intent)) => {
                 let id = intent.id;
+                self.promised.remove(&id);
+                self.live.insert(id);
                 let line = self.keep(bytes);
                 self.carry.opened.push((id, line));
             }
             Line::Control(Control::Checkpoint(_)) => drop(self.keep(bytes)),
             Line::Control(Control::Commit(commit)) => self.commit(&commit)?,
             Line::Control(Control::End(end)) => {
-                if end.head != self.tree.head() {
+                if (end.head, end.group) != (self.tree.head(), self.groups) {
                     return Err(Fault::bad("the closing line has another root"));
                 }
                 self.clean = true;
@@ -228,17 +252,31 @@ impl Scan {
         let tree = Tree::from_frontier(head.start, head.frontier.clone());
         self.tree =
             tree.ok_or_else(|| Fault::bad("the header's frontier does not fit its start"))?;
+        self.promised = head.open.iter().copied().collect();
         self.head = Some(head);
         Ok(())
     }
 
     fn commit(&mut self, commit: &line::Commit) -> Result<(), Fault> {
+        if commit.group != self.groups + 1 {
+            return Err(Fault::bad(format!(
+                "the commit of group {} stands where that of group {} belongs",
+                commit.group,
+                self.groups + 1
+            )));
+        }
         if commit.head != self.tree.head() {
             return Err(Fault::bad(format!(
                 "the commit over {} records has another root",
                 commit.head.size
             )));
         }
+        if !self.promised.is_empty() {
+            return Err(Fault::bad(
+                "an intent that the header calls open is missing",
+            ));
+        }
+        self.groups += 1;
         if self.committed_at.is_none() {
             self.prove(commit.time);
         } else {
@@ -291,16 +329,21 @@ impl Scan {
     }
 }
 
-/// Whether a commit, and something written after it, stands in the rest of the file.
-fn proven_after(lines: &mut Lines) -> std::io::Result<bool> {
-    let mut commit = false;
+/// Whether the rest of the file shows that the writer went on after the group that does not hold,
+/// which is the one after `groups` whole ones: something stands after its commit, or a later commit
+/// does.
+fn proven_after(lines: &mut Lines, groups: u64) -> std::io::Result<bool> {
+    let mut committed = false;
     loop {
         match lines.next()? {
             RawLine::End | RawLine::Torn(_) => return Ok(false),
             RawLine::TooLong => {}
             RawLine::Whole(bytes) => match line::decode(bytes) {
-                Ok(_) if commit => return Ok(true),
-                Ok(Line::Control(Control::Commit(_))) => commit = true,
+                Ok(_) if committed => return Ok(true),
+                Ok(Line::Control(Control::Commit(commit))) if commit.group > groups + 1 => {
+                    return Ok(true);
+                }
+                Ok(Line::Control(Control::Commit(commit))) => committed = commit.group > groups,
                 Ok(Line::Control(Control::End(_))) => return Ok(true),
                 _ => {}
             },

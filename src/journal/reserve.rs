@@ -10,22 +10,21 @@ use crate::disk::Disk;
 
 const NAME: &str = "reserve";
 
-/// How often a reserve that was given back is asked for again.
-const EVERY: Duration = Duration::from_secs(30);
-
 /// The reserve of one trail.
 #[derive(Debug)]
 pub(crate) struct Reserve {
     bytes: u64,
+    pause: Duration,
     held: bool,
     tried: Option<Instant>,
 }
 
 impl Reserve {
     /// Takes the reserve, or finds it there. A volume without room for it is not an error.
-    pub(crate) fn take(disk: &dyn Disk, dir: &Path, bytes: u64) -> Self {
+    pub(crate) fn take(disk: &dyn Disk, dir: &Path, bytes: u64, pause: Duration) -> Self {
         let mut reserve = Self {
             bytes,
+            pause,
             held: false,
             tried: None,
         };
@@ -40,9 +39,9 @@ impl Reserve {
         held && disk.remove(&dir.join(NAME)).is_ok()
     }
 
-    /// Takes the space again, at most every 30 seconds and only when twice as much is there.
+    /// Takes the space again: not before the pause is over, and only when twice as much is there.
     pub(crate) fn restore(&mut self, disk: &dyn Disk, dir: &Path) {
-        let soon = self.tried.is_some_and(|tried| tried.elapsed() < EVERY);
+        let soon = self.tried.is_some_and(|tried| tried.elapsed() < self.pause);
         if self.held || self.bytes == 0 || soon {
             return;
         }

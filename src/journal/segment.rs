@@ -71,10 +71,13 @@ pub(crate) struct OpenSegment {
     file: Box<dyn DiskFile>,
     path: PathBuf,
     stat: FileStat,
+    /// The length of what it began with before its first group.
+    head_len: u64,
+    groups: u64,
 }
 
 impl OpenSegment {
-    /// Makes a segment that appears under its name only when `contents` are durable.
+    /// Makes a segment that appears under its name only when its head and its first group are durable.
     ///
     /// A header supersedes what earlier files hold, so it must never be visible without the
     /// records that it carries over: hence the detour through another name.
@@ -82,12 +85,16 @@ impl OpenSegment {
         disk: &dyn Disk,
         dir: &Path,
         name: SegmentName,
-        contents: &[u8],
+        head: &[u8],
+        group: &[u8],
     ) -> io::Result<Self> {
         let path = dir.join(name.file());
         let fresh = dir.join(format!("{}.new", name.file()));
         let mut file = disk.create_new(&fresh)?;
-        let written = file.write_all(contents).and_then(|()| file.sync());
+        let written = file
+            .write_all(head)
+            .and_then(|()| file.write_all(group))
+            .and_then(|()| file.sync());
         if let Err(error) = written.and_then(|()| disk.rename(&fresh, &path)) {
             // Not needed for safety, only for room: a half-made segment is never read.
             let _ = disk.remove(&fresh);
@@ -95,16 +102,23 @@ impl OpenSegment {
         }
         disk.sync_dir(dir)?;
         let stat = file.stat()?;
-        Ok(Self { file, path, stat })
+        Ok(Self {
+            file,
+            path,
+            stat,
+            head_len: head.len() as u64,
+            groups: 1,
+        })
     }
 
-    /// Appends `bytes` and returns when they are durable and the file still has its name.
+    /// Appends a group and returns when they are durable and the file still has its name.
     ///
     /// After an error nothing is known about the file, and it must not be written again.
     pub(crate) fn append(&mut self, disk: &dyn Disk, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync()?;
         self.stat.len += bytes.len() as u64;
+        self.groups += 1;
         // Trap J3: a file that was removed, renamed or cut behind our back takes writes and keeps none.
         match disk.stat(&self.path) {
             Ok(now) if now == self.stat => Ok(()),
@@ -126,8 +140,14 @@ impl OpenSegment {
         }
     }
 
-    pub(crate) const fn len(&self) -> u64 {
-        self.stat.len
+    /// The bytes of its groups.
+    pub(crate) const fn grown(&self) -> u64 {
+        self.stat.len.saturating_sub(self.head_len)
+    }
+
+    /// How many groups it holds.
+    pub(crate) const fn groups(&self) -> u64 {
+        self.groups
     }
 }
 
@@ -184,6 +204,21 @@ impl Lines {
     /// The offset of the line that [`next`](Self::next) gives next.
     pub(crate) const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Goes back to a line that began at `offset`.
+    pub(crate) fn back_to(&mut self, offset: u64) {
+        let back = self.offset.saturating_sub(offset);
+        self.offset = offset;
+        self.searched = 0;
+        // What is still in the buffer is not read again.
+        let kept = usize::try_from(back).ok();
+        let begin = kept.and_then(|back| self.begin.checked_sub(back));
+        self.begin = begin.unwrap_or(self.buffer.len());
+        if begin.is_none() {
+            self.buffer.clear();
+            self.begin = 0;
+        }
     }
 
     /// The length of the file now.

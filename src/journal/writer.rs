@@ -58,6 +58,8 @@ pub(crate) struct Writer {
 #[derive(Debug)]
 pub(crate) struct Hand {
     group: Group,
+    /// The bytes of its lines; what follows them is the commit of the last attempt.
+    lines: usize,
     /// The tree once this group is durable.
     tree: Tree,
 }
@@ -101,18 +103,28 @@ impl Pace {
 }
 
 impl Hand {
-    /// Ends a group with its commit line. `tree` is what is durable before it.
-    pub(crate) fn new(mut group: Group, tree: &Tree, now: Timestamp) -> Self {
+    /// `tree` is what is durable before it.
+    pub(crate) fn new(group: Group, tree: &Tree) -> Self {
         let mut tree = tree.clone();
         for leaf in &group.leaves {
             tree.push(*leaf);
         }
+        Self {
+            lines: group.bytes.len(),
+            group,
+            tree,
+        }
+    }
+
+    /// Ends the group with the commit line of this attempt.
+    fn seal(&mut self, group: u64, time: Timestamp) {
+        self.group.bytes.truncate(self.lines);
         Control::Commit(Commit {
-            head: tree.head(),
-            time: now,
+            head: self.tree.head(),
+            group,
+            time,
         })
-        .write(&mut group.bytes);
-        Self { group, tree }
+        .write(&mut self.group.bytes);
     }
 }
 
@@ -120,31 +132,28 @@ impl Writer {
     /// Runs until the trail is stopped; a panic inside costs the segment, not the trail.
     pub(crate) fn run(mut self) -> Next {
         let end = loop {
-            let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.step()));
-            match step {
-                Ok(Next::Again) => {}
-                Ok(end) => break end,
-                Err(_) => {
+            match caught(|| self.step()) {
+                Some(Next::Again) => {}
+                Some(end) => break end,
+                None => {
                     self.shared.writer_panics.fetch_add(1, Ordering::Relaxed);
-                    self.failed(&io::Error::other("the writer panicked"));
-                    if self.back_off() == Next::GaveUp {
+                    caught(|| self.failed(&io::Error::other("the writer panicked")));
+                    // Never without a pause: what panicked may do so each time.
+                    if self.back_off(self.failures().max(2)) == Next::GaveUp {
                         break Next::GaveUp;
                     }
                 }
             }
         };
-        let mut state = self.shared.lock();
-        state.writer_ended = true;
-        if end == Next::GaveUp {
-            self.shared.set_failing(
-                &mut state,
-                self.clock.now(),
-                "the trail was shut down before it could be written",
-            );
-        }
-        drop(state);
+        self.shared.lock().writer_ended = true;
         self.shared.idle.notify_all();
-        self.shared.wake_all();
+        if end == Next::GaveUp {
+            let since = self.trouble.as_ref().map(|trouble| trouble.since);
+            let cause = "the trail was shut down before it could be written";
+            let state = self.shared.lock();
+            self.shared
+                .fail(state, since.unwrap_or(self.pace.wall), cause);
+        }
         end
     }
 
@@ -154,7 +163,7 @@ impl Writer {
             let Some(group) = self.take() else {
                 return self.end();
             };
-            self.hand = Some(Hand::new(group, &self.tree, self.clock.now()));
+            self.hand = Some(Hand::new(group, &self.tree));
         }
         match self.write() {
             Ok(()) => {
@@ -163,7 +172,7 @@ impl Writer {
             }
             Err(error) => {
                 self.failed(&error);
-                self.back_off()
+                self.back_off(self.failures())
             }
         }
     }
@@ -208,40 +217,42 @@ impl Writer {
 
     /// Puts the group in hand on stable storage.
     fn write(&mut self) -> io::Result<()> {
-        let Some(hand) = &self.hand else {
+        let now = self.clock.now();
+        let Some(hand) = &mut self.hand else {
             return Ok(());
         };
-        let bytes = &hand.group.bytes;
         let room = self.shared.settings.segment_bytes;
         match &mut self.segment {
-            Some(segment) if segment.len() + bytes.len() as u64 <= room => {
-                segment.append(&*self.disk, bytes)
+            Some(segment) if segment.grown() + hand.lines as u64 <= room => {
+                hand.seal(segment.groups() + 1, now);
+                segment.append(&*self.disk, &hand.group.bytes)
             }
-            _ => self.roll(),
+            _ => {
+                hand.seal(1, now);
+                self.roll()
+            }
         }
     }
 
     /// Makes a new segment that begins with the group in hand.
     fn roll(&mut self) -> io::Result<()> {
-        let Some(hand) = &self.hand else {
-            return Ok(());
-        };
         self.generation += 1;
         let name = SegmentName {
             generation: self.generation,
             start: self.tree.size(),
         };
-        let mut contents = Vec::with_capacity(hand.group.bytes.len() + 1024);
-        Control::Head(Box::new(self.head(name))).write(&mut contents);
+        let mut head = Vec::with_capacity(1024);
+        Control::Head(Box::new(self.head(name))).write(&mut head);
         for line in self.open.values() {
-            contents.extend_from_slice(line);
+            head.extend_from_slice(line);
         }
-        contents.extend_from_slice(&hand.group.bytes);
+        let group = self.hand.as_ref().map(|hand| &*hand.group.bytes);
         self.segment = Some(OpenSegment::create(
             &*self.disk,
             &self.held.dir,
             name,
-            &contents,
+            &head,
+            group.unwrap_or_default(),
         )?);
         Ok(())
     }
@@ -262,7 +273,9 @@ impl Writer {
 
     /// The group in hand is durable: everybody may know.
     fn landed(&mut self) {
-        let Some(Hand { group, tree }) = self.hand.take() else {
+        // First, while the group is still in hand: a foreign clock may panic.
+        let step = self.clock_step();
+        let Some(Hand { group, tree, .. }) = self.hand.take() else {
             return;
         };
         self.tree = tree;
@@ -279,12 +292,12 @@ impl Writer {
         let fate = Arc::clone(&group.fate);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        state.landed(head);
+        let records = state.landed(head);
         state.spare = Some(group.recycle());
-        let events = self.troubles_over(&mut state);
+        let trouble = self.trouble_over(&mut state, records);
         // Under the lock: who sees that nothing is in flight finds the events already sent.
-        for event in events.into_iter().chain(self.clock_step()) {
-            shared.events.send(event);
+        for event in trouble.into_iter().chain(step) {
+            shared.tell(event);
         }
         drop(state);
         shared.mark.send_replace(head.size);
@@ -300,44 +313,36 @@ impl Writer {
         }
     }
 
-    /// What must be written down now that writing works again.
-    fn troubles_over(&mut self, state: &mut State) -> Vec<TrailEvent> {
-        let mut events = Vec::new();
+    /// What must be written down now that writing works again. `records` are those of this run
+    /// that have just become durable.
+    fn trouble_over(&mut self, state: &mut State, records: u64) -> Option<TrailEvent> {
         let failing = self.shared.clear_failing(state);
         let losses = state.losses.take();
-        let waited = state.front.leaves.len() as u64;
-        match (self.trouble.take(), failing, losses) {
-            (None, None, None) => {}
-            (None, None, Some(losses)) => {
-                events.push(TrailEvent::Lost {
-                    count: losses.count,
-                    first: losses.first,
-                    last: losses.last,
-                });
-            }
-            (trouble, failing, losses) => {
-                let lost_before = failing.as_ref().map(|failing| failing.lost_before);
-                let lost = lost_before.map_or_else(
-                    || losses.map_or(0, |losses| losses.count),
-                    |before| state.counts.lost - before,
-                );
-                let since = failing.map(|failing| (failing.since, failing.cause));
-                let failures = trouble.as_ref().map_or(0, |trouble| trouble.failures);
-                let told = trouble.map(|trouble| (trouble.since, trouble.cause));
-                let Some((start, cause)) = told.or(since) else {
-                    return events;
-                };
-                events.push(TrailEvent::Outage(Outage {
-                    start,
-                    end: self.clock.now(),
-                    cause,
-                    failures,
-                    waited,
-                    lost,
-                }));
-            }
-        }
-        events
+        let trouble = self.trouble.take();
+        let failures = trouble.as_ref().map_or(0, |trouble| trouble.failures);
+        let failed = trouble.map(|trouble| (trouble.since, trouble.cause));
+        let waited_for = failing.map(|failing| (failing.since, failing.cause));
+        // A disk may hang first and fail then: what came first is the cause.
+        let first = failed
+            .into_iter()
+            .chain(waited_for)
+            .min_by_key(|first| first.0);
+        let Some((start, cause)) = first else {
+            return losses.map(|losses| TrailEvent::Lost {
+                count: losses.count,
+                first: losses.first,
+                last: losses.last,
+            });
+        };
+        Some(TrailEvent::Outage(Outage {
+            start,
+            end: self.pace.wall,
+            cause,
+            failures,
+            waited: records + state.front.leaves.len() as u64,
+            // Those from before it began as well, if they are not written down yet.
+            lost: losses.map_or(0, |losses| losses.count),
+        }))
     }
 
     fn clock_step(&mut self) -> Option<TrailEvent> {
@@ -361,7 +366,17 @@ impl Writer {
     /// The group in hand stays there; its segment is given up.
     fn failed(&mut self, error: &io::Error) {
         self.segment = None;
+        // Whatever failed, a commit must hold before the trail may be called sound again.
+        self.hand
+            .get_or_insert_with(|| Hand::new(Group::default(), &self.tree));
         let now = self.clock.now();
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        if full && self.reserve.release(&*self.disk, &self.held.dir) {
+            self.shared.tell(TrailEvent::ReserveReleased { at: now });
+        }
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             since: now,
             cause: error.to_string(),
@@ -372,27 +387,17 @@ impl Writer {
         state.counts.failures += 1;
         // The first failure is tried again at once, in a new segment, before anybody is told.
         if trouble.failures > 1 {
-            self.shared
-                .set_failing(&mut state, trouble.since, &trouble.cause);
-        }
-        drop(state);
-        if trouble.failures > 1 {
-            self.shared.wake_all();
-        }
-        let full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
-        if full && self.reserve.release(&*self.disk, &self.held.dir) {
-            self.shared
-                .events
-                .send(TrailEvent::ReserveReleased { at: now });
+            self.shared.fail(state, trouble.since, &trouble.cause);
         }
     }
 
+    /// Failures since the last commit that held.
+    fn failures(&self) -> u64 {
+        self.trouble.as_ref().map_or(0, |trouble| trouble.failures)
+    }
+
     /// Waits before the next attempt, or gives up when the trail is stopped and its time is up.
-    fn back_off(&self) -> Next {
-        let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures);
+    fn back_off(&self, failures: u64) -> Next {
         let settings = &self.shared.settings;
         let doublings = u32::try_from(failures.saturating_sub(2))
             .unwrap_or(u32::MAX)
@@ -430,19 +435,25 @@ impl Writer {
 
     /// Closes the trail in order.
     fn end(&mut self) -> Next {
-        let head = self.tree.head();
+        let Some(mut segment) = self.segment.take() else {
+            return Next::Ended;
+        };
         let mut bytes = Vec::new();
         Control::End(Commit {
-            head,
+            head: self.tree.head(),
+            group: segment.groups(),
             time: self.clock.now(),
         })
         .write(&mut bytes);
-        if let Some(mut segment) = self.segment.take()
-            && let Err(error) = segment.append(&*self.disk, &bytes)
-        {
+        if let Err(error) = segment.append(&*self.disk, &bytes) {
             // Everything is committed; only the note that the end was in order is missing.
             tracing::warn!(target: "tower_audit", %error, "the end of the audit trail could not be marked");
         }
         Next::Ended
     }
+}
+
+/// What `run` gives, or `None` when it panicked.
+fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
 }

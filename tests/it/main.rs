@@ -4,9 +4,6 @@
 #[cfg(feature = "testing")]
 mod audit;
 #[cfg(test)]
-#[cfg(feature = "cli")]
-mod cli;
-#[cfg(test)]
 #[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]

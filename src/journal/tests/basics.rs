@@ -1,81 +1,9 @@
-//! The journal from outside, on a real directory. What a disk may do to it: `faults.rs`.
+//! The journal from outside, on a real directory.
 
-use std::{
-    path::Path,
-    sync::{Arc, mpsc},
-    task::{Context, Wake, Waker},
-    time::{Duration, Instant},
-};
-
-use crate::{
-    clock::SystemClock,
-    disk::{SharedDisk, StdDisk},
-    evidence::TreeHead,
-};
-
-use uuid::Uuid;
+use std::task::{Context, Wake, Waker};
 
 use super::*;
-
-pub(super) fn base(disk: SharedDisk, dir: &Path) -> (Base, mpsc::Receiver<TrailEvent>) {
-    let (sender, received) = mpsc::channel();
-    let events = Events::new(move |event| drop(sender.send(event)));
-    let settings = Settings {
-        segment_bytes: 4096,
-        reserve_bytes: 0,
-        retry_min: Duration::from_millis(1),
-        ..Settings::default()
-    };
-    let base = Base {
-        disk,
-        dir: dir.into(),
-        clock: Arc::new(SystemClock::new()),
-        settings,
-        service: "docs".into(),
-        instance: None,
-        events,
-    };
-    (base, received)
-}
-
-pub(super) fn line(text: &str) -> Prepared {
-    Prepared::new(&format!(r#"{{"id":"{text}"}}"#), None)
-}
-
-pub(super) fn commit(inbox: &Inbox, text: &str) -> Result<TreeHead, CommitError> {
-    let ticket = inbox.append(&line(text), Urgency::Durable)?;
-    block_on(ticket.committed())
-}
-
-pub(super) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(10)
-}
-
-pub(super) fn texts(disk: &SharedDisk, dir: &Path, from: u64, until: u64) -> Vec<String> {
-    let mut reader = Reader::open(Arc::clone(disk), dir.into(), from);
-    let mut texts = Vec::new();
-    loop {
-        let chunk = reader
-            .read(
-                until,
-                Most {
-                    records: 7,
-                    bytes: 300,
-                },
-            )
-            .unwrap();
-        assert_eq!(chunk.gaps, [], "nothing is missing");
-        if chunk.entries.is_empty() {
-            return texts;
-        }
-        texts.extend(
-            chunk
-                .entries
-                .iter()
-                .map(|entry| entry.json[7..entry.json.len() - 2].to_owned()),
-        );
-    }
-}
+use crate::disk::StdDisk;
 
 #[test]
 fn what_is_committed_reads_back_across_segments_and_runs() {
