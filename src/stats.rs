@@ -83,6 +83,12 @@ pub struct Stats {
     pub rejected_closed: u64,
     /// Records of which something was cut to keep them within their bounds; each says what.
     pub truncated: u64,
+    /// Work whose answer was given although its record was not durable yet.
+    pub served_unsynced: u64,
+    /// Setters of a scope that came after its record was written, and changed nothing.
+    pub late_setters: u64,
+    /// Whether nothing can be made durable right now.
+    pub failing: bool,
     /// Admitted work that has not ended.
     pub open_scopes: u64,
     /// Intents without a verdict.

@@ -34,6 +34,10 @@ pub(super) struct Adoption {
     settled: HashMap<Uuid, Settled>,
     /// What the newest segment of a trail was when there was nothing more to do for it.
     done: HashMap<Uuid, Newest>,
+    /// Why a trail is left as it is, until its files change.
+    broken: HashMap<Uuid, String>,
+    /// How many sinks there were at the last look.
+    sinks: usize,
 }
 
 /// Generation and length of a trail's newest segment.
@@ -52,6 +56,11 @@ impl Adoption {
     /// Gives back what every sink has by now, and takes what nobody holds.
     pub(super) fn look(&mut self, keeper: &Keeper, shared: &Shared) {
         self.give_back(keeper);
+        // A sink that was added since gets what is still in the journals.
+        let sinks = keeper.delivery.stats().len();
+        if std::mem::replace(&mut self.sinks, sinks) < sinks {
+            self.done.retain(|id, _| self.broken.contains_key(id));
+        }
         let others = match keeper.base.others(keeper.journal.origin.trail) {
             Ok(others) => others,
             Err(error) => {
@@ -60,21 +69,32 @@ impl Adoption {
             }
         };
         shared.concern("base", []);
+        let mut waiting = Vec::new();
         for id in others {
             let newest = newest_segment(&keeper.base, id);
-            if self.settled.contains_key(&id) || self.done.get(&id) == Some(&newest) {
+            let known = self.settled.contains_key(&id) || self.done.get(&id) == Some(&newest);
+            if known || keeper.left.contains(&keeper.base.trail_dir(id)) {
                 continue;
             }
-            if let Err(left) = self.adopt(keeper, id) {
-                tracing::error!(target: "tower_audit", error = %left.error, "an audit trail cannot be adopted");
+            self.broken.remove(&id);
+            let Err(left) = self.adopt(keeper, id) else {
+                continue;
+            };
+            let reason = format!("a trail cannot be adopted: {}", left.error);
+            if left.error.is_final() {
+                tracing::error!(target: "tower_audit", error = %left.error, "an audit trail is left as it is");
                 keeper.recorder.own(about::damaged(&left));
-                shared.concern(
-                    "adoption",
-                    [format!("a trail cannot be adopted: {}", left.error)],
-                );
                 self.done.insert(id, newest);
+                self.broken.insert(id, reason);
+            } else {
+                // The disk's fault, or the moment's: the next look tries again.
+                waiting.push(reason);
             }
         }
+        shared.concern(
+            "adoption",
+            waiting.into_iter().chain(self.broken.values().cloned()),
+        );
     }
 
     fn adopt(&mut self, keeper: &Keeper, id: Uuid) -> Result<(), Box<Left>> {
@@ -91,7 +111,7 @@ impl Adoption {
         let verdicts: Vec<_> = before
             .unsettled
             .iter()
-            .filter_map(|(id, intent)| keeper.recorder.verdict(intent, *id, DIED))
+            .map(|(id, intent)| keeper.recorder.verdict(intent, *id, DIED))
             .collect();
         let settled = keeper
             .base

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     Audit,
     keeper::Rhythm,
+    shutdown::LONGEST,
     start::{StartError, off_the_runtime, start},
 };
 
@@ -95,8 +96,8 @@ impl SinkOptions {
     }
 
     /// How long the sink may take for one answer. Default: 30 s.
-    pub const fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.options.call_timeout = timeout;
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.options.call_timeout = at_most(timeout);
         self
     }
 
@@ -106,6 +107,11 @@ impl SinkOptions {
         self.options.dead_letter_bytes = bytes;
         self
     }
+}
+
+/// A year stands for ever: times are added to each other.
+fn at_most(time: Duration) -> Duration {
+    time.min(LONGEST)
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -178,14 +184,14 @@ impl AuditBuilder {
     }
 
     /// How long anybody waits for a sync before the trail counts as failing. Default: 5 s.
-    pub const fn commit_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.commit_timeout = timeout;
+    pub fn commit_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.commit_timeout = at_most(timeout);
         self
     }
 
     /// How long a buffered record waits for company before its group is written. Default: 5 ms.
-    pub const fn buffered_delay(mut self, delay: Duration) -> Self {
-        self.settings.buffered_delay = delay;
+    pub fn buffered_delay(mut self, delay: Duration) -> Self {
+        self.settings.buffered_delay = at_most(delay);
         self
     }
 
@@ -217,7 +223,7 @@ impl AuditBuilder {
 
     /// How long, and up to how many bytes, segments stay that every sink has. Default: 7 days, 1 GiB.
     ///
-    /// Without a sink nothing counts as delivered.
+    /// Without a sink nothing counts as delivered: see [`keep_undelivered`](Self::keep_undelivered).
     pub const fn keep_delivered(mut self, age: Duration, bytes: u64) -> Self {
         self.keep.delivered_age = age;
         self.keep.delivered_bytes = bytes;
@@ -226,26 +232,28 @@ impl AuditBuilder {
 
     /// Bytes of segments that some sink still lacks; past it the sink furthest behind misses the
     /// oldest. Default: 10 GiB. Never more than half the volume.
+    ///
+    /// Without a sink the journal is the only copy, and this is what it may hold.
     pub const fn keep_undelivered(mut self, bytes: u64) -> Self {
         self.keep.undelivered_bytes = bytes;
         self
     }
 
     /// How often the base directory is searched for trails of dead processes. Default: 30 s.
-    pub const fn adopt_every(mut self, interval: Duration) -> Self {
-        self.rhythm.adopt = interval;
+    pub fn adopt_every(mut self, interval: Duration) -> Self {
+        self.rhythm.adopt = at_most(interval);
         self
     }
 
     /// How often old segments are removed and room is checked. Default: 60 s.
-    pub const fn tidy_every(mut self, interval: Duration) -> Self {
-        self.rhythm.tidy = interval;
+    pub fn tidy_every(mut self, interval: Duration) -> Self {
+        self.rhythm.tidy = at_most(interval);
         self
     }
 
     /// How often the trail verifies itself and records the result. Default: 24 hours.
-    pub const fn verify_every(mut self, interval: Duration) -> Self {
-        self.rhythm.verify = interval;
+    pub fn verify_every(mut self, interval: Duration) -> Self {
+        self.rhythm.verify = at_most(interval);
         self
     }
 

@@ -41,6 +41,12 @@ pub(super) fn of(parts: &Parts) -> Health {
         let error = sink.last_error.as_deref().unwrap_or("no answer yet");
         match sink.state {
             SinkState::Blocked => reasons.push(format!("sink {} is blocked: {error}", sink.name)),
+            SinkState::Stopped => {
+                reasons.push(format!("delivery to sink {} has ended: {error}", sink.name))
+            }
+            SinkState::Stopped => {
+                reasons.push(format!("delivery to sink {} has ended: {error}", sink.name))
+            }
             SinkState::Retrying => reasons.push(format!(
                 "sink {} fails and is tried again: {error}",
                 sink.name
@@ -53,6 +59,14 @@ pub(super) fn of(parts: &Parts) -> Health {
             0,
             format!("records have not been made durable since {since}: {cause}"),
         );
+        return Health::Failing(reasons);
+    }
+    if parts.keeper.is_stopped() {
+        reasons.insert(0, "the trail is shut down; records are refused".into());
+        return Health::Failing(reasons);
+    }
+    if parts.keeper.is_stopped() {
+        reasons.insert(0, "the trail is shut down; records are refused".into());
         return Health::Failing(reasons);
     }
     if reasons.is_empty() {

@@ -2,6 +2,8 @@
 //! left, prunes, warns.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -74,6 +76,8 @@ pub(super) struct Keeper {
     pub(super) delivery: Arc<Supervisor>,
     pub(super) keep: Keep,
     pub(super) rhythm: Rhythm,
+    /// Directories of trails that the start found broken and told of.
+    pub(super) left: Vec<PathBuf>,
 }
 
 impl Shared {
@@ -120,7 +124,7 @@ impl Duties {
     pub(super) fn events(&self) -> Events {
         let (sender, shared) = (self.sender.clone(), Arc::clone(&self.shared));
         Events::new(move |event| {
-            if let Err(TrySendError::Full(_)) = sender.try_send(Duty::WriteDown(event)) {
+            if sender.try_send(Duty::WriteDown(event)).is_err() {
                 shared.events_dropped.fetch_add(1, Ordering::Relaxed);
             }
         })
@@ -190,33 +194,84 @@ impl KeeperHandle {
     }
 }
 
+/// Says that the keeper ended, however it did.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// What the keeper does at regular times, and when next.
+struct Schedule {
+    adoption: Adoption,
+    upkeep: Upkeep,
+    adopt_at: Instant,
+    tidy_at: Instant,
+    verify_at: Instant,
+}
+
 impl Keeper {
     fn run(self, duties: &Receiver<Duty>, shared: &Arc<Shared>) {
-        let mut adoption = Adoption::default();
-        let mut upkeep = Upkeep::default();
-        // Both at once: what a dead process left is to be delivered now, not in half a minute.
-        let (mut adopt_at, mut tidy_at) = (Instant::now(), Instant::now());
-        let mut verify_at = Instant::now() + self.rhythm.verify;
+        let _ending = Ending(shared);
+        // Two at once: what a dead process left is to be delivered now, not in half a minute.
+        let now = Instant::now();
+        let mut schedule = Schedule {
+            adoption: Adoption::default(),
+            upkeep: Upkeep::default(),
+            adopt_at: now,
+            tidy_at: now,
+            verify_at: now + self.rhythm.verify,
+        };
         loop {
-            let now = Instant::now();
-            if adopt_at <= now {
-                adoption.look(&self, shared);
-                adopt_at = now + adoption.interval(self.rhythm.adopt);
-            }
-            if tidy_at <= now {
-                upkeep.tidy(&self, shared);
-                tidy_at = now + self.rhythm.tidy;
-            }
-            if verify_at <= now {
-                upkeep.verify(&self, shared);
-                verify_at = now + self.rhythm.verify;
-            }
-            let next = adopt_at.min(tidy_at).min(verify_at);
+            // One panic, in a foreign clock or disk, must not leave the trail unattended.
+            let due = AssertUnwindSafe(|| schedule.run_due(&self, shared));
+            let next = catch_unwind(due).unwrap_or_else(|_| {
+                shared.concern(
+                    "keeper",
+                    ["a routine of the trail panicked; see its log".into()],
+                );
+                schedule.put_off(&self.rhythm)
+            });
             match duties.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Duty::WriteDown(event)) => drop(self.recorder.own(about::of_trail(&event))),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Duty::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+}
+
+impl Schedule {
+    /// Does what is due; returns when the next thing is.
+    fn run_due(&mut self, keeper: &Keeper, shared: &Arc<Shared>) -> Instant {
+        let now = Instant::now();
+        let rhythm = &keeper.rhythm;
+        if self.adopt_at <= now {
+            self.adoption.look(keeper, shared);
+            self.adopt_at = now + self.adoption.interval(rhythm.adopt);
+        }
+        if self.tidy_at <= now {
+            self.tidy_at = now + rhythm.tidy;
+            self.upkeep.tidy(keeper, shared);
+        }
+        if self.verify_at <= now {
+            self.verify_at = now + rhythm.verify;
+            self.upkeep.verify(keeper, shared);
+        }
+        self.next()
+    }
+
+    fn put_off(&mut self, rhythm: &Rhythm) -> Instant {
+        let now = Instant::now();
+        self.adopt_at = now + rhythm.adopt;
+        self.tidy_at = now + rhythm.tidy;
+        self.verify_at = now + rhythm.verify;
+        self.next()
+    }
+
+    fn next(&self) -> Instant {
+        self.adopt_at.min(self.tidy_at).min(self.verify_at)
     }
 }

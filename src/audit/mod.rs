@@ -15,12 +15,15 @@ mod start;
 mod upkeep;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use crate::{
-    capture::{Job, Recorder},
+    capture::{Alive, Job, Recorder},
     clock::RecordId,
     delivery::Supervisor,
     journal::{CommitError, Journal, Rejected, Urgency, block_on},
@@ -39,8 +42,10 @@ use keeper::KeeperHandle;
 
 /// The audit trail of one service instance; cloning it is cheap.
 ///
-/// Call [`shutdown`](Self::shutdown) at the end. When the last clone is dropped without it, what
-/// was recorded is committed then and there, for 5 seconds at most.
+/// Call [`shutdown`](Self::shutdown) at the end. When the last clone is dropped without it, and the
+/// last open scope with it, what was recorded is committed then and there, for 5 seconds at most.
+///
+/// The noun `audit` is the trail's own: a service's action `audit.x` becomes `service.audit.x`.
 ///
 /// ```
 /// # async fn run(dir: std::path::PathBuf) -> Result<(), Box<dyn std::error::Error>> {
@@ -171,7 +176,8 @@ impl Audit {
     /// # });
     /// ```
     pub fn scope(&self, record: Record) -> Job {
-        Job::new(self.parts().recorder.clone(), record)
+        let handle = Arc::clone(&self.handle);
+        Job::new(self.parts().recorder.clone(), Alive::new(handle), record)
     }
 
     /// Every counter, in one look. Within one snapshot `emitted = stored + queued + lost`, and for
@@ -208,8 +214,9 @@ impl Audit {
     /// Refuses new work, waits for open scopes, commits everything, and delivers with the time that
     /// is left.
     ///
-    /// Another call waits for nothing and reports what is known. Cancelling the future does not
-    /// stop the shutdown.
+    /// Open scopes may use three quarters of the time. The last commit is given a second more than
+    /// the time-out, if it needs it. A call after the first reports what is known. Cancelling the
+    /// future does not stop the shutdown.
     pub async fn shutdown(&self, timeout: Duration) -> ShutdownReport {
         let parts = Arc::clone(self.parts());
         start::off_the_runtime(move || parts.shutdown(timeout)).await
@@ -234,6 +241,8 @@ impl Audit {
 impl Parts {
     fn stats(&self) -> Stats {
         let counts = self.journal.inbox().counts();
+        let tallies = self.recorder.tallies();
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             emitted: counts.emitted,
             stored: counts.stored,
@@ -241,7 +250,10 @@ impl Parts {
             lost: counts.lost,
             rejected_full: counts.rejected_full,
             rejected_closed: counts.rejected_closed,
-            truncated: self.recorder.truncated(),
+            truncated: load(&tallies.truncated),
+            served_unsynced: load(&tallies.served_unsynced),
+            late_setters: load(&tallies.late_setters),
+            failing: self.journal.inbox().failing().is_some(),
             open_scopes: counts.admitted,
             open_intents: counts.open_intents,
             waiting_bytes: counts.waiting_bytes,
@@ -249,7 +261,7 @@ impl Parts {
             write_failures: counts.failures,
             commit_timeouts: counts.timeouts,
             writer_panics: self.journal.inbox().writer_panics(),
-            events_dropped: self.keeper.events_dropped(),
+            events_dropped: self.keeper.events_dropped() + load(&tallies.own_refused),
             uptime: self.begun.elapsed(),
             sinks: self.delivery.stats(),
         }

@@ -58,6 +58,24 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.truncated,
     ),
     (
+        "audit_served_unsynced_total",
+        "counter",
+        "Answers given before their record was durable.",
+        |s| s.served_unsynced,
+    ),
+    (
+        "audit_late_setters_total",
+        "counter",
+        "Setters after the record was written.",
+        |s| s.late_setters,
+    ),
+    (
+        "audit_failing",
+        "gauge",
+        "1 when nothing can be made durable.",
+        |s| u64::from(s.failing),
+    ),
+    (
         "audit_open_scopes",
         "gauge",
         "Admitted work that has not ended.",

@@ -5,9 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::journal::Closed;
+use crate::{delivery::Ending, journal::Closed, stats::SinkStats};
 
 use super::{Parts, about};
+
+/// The part of a shutdown's time that open scopes may use.
+const WORK_SHARE: f64 = 0.75;
+
+/// What the disk is given for the last commit even when the time is up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A longer time-out means: as long as it takes.
+pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What is safe and what is not after a shutdown.
 #[must_use = "the report says what is not stored or not delivered"]
@@ -40,6 +49,20 @@ pub struct SinkReport {
     pub undelivered: u64,
     /// Records it refused in this run.
     pub dead: u64,
+    /// It blocked its thread, which was left behind; it may still store what it had in hand.
+    pub stuck: bool,
+}
+
+impl SinkReport {
+    pub(super) fn of(sink: SinkStats, stuck: bool) -> Self {
+        Self {
+            name: sink.name,
+            delivered: sink.delivered,
+            undelivered: sink.pending,
+            dead: sink.dead,
+            stuck,
+        }
+    }
 }
 
 impl fmt::Display for ShutdownReport {
@@ -64,6 +87,9 @@ impl fmt::Display for ShutdownReport {
             if sink.undelivered > 0 {
                 write!(f, ", {} wait in the journal", sink.undelivered)?;
             }
+            if sink.stuck {
+                write!(f, ", stuck")?;
+            }
             if sink.dead > 0 {
                 write!(f, ", {} refused", sink.dead)?;
             }
@@ -73,20 +99,30 @@ impl fmt::Display for ShutdownReport {
 }
 
 impl Parts {
-    /// Blocks for `timeout` at most (and a moment for threads to end).
+    /// Blocks for `timeout` at most, and [`GRACE`] beyond it where the disk needs that.
     pub(super) fn shutdown(&self, timeout: Duration) -> ShutdownReport {
-        let deadline = Instant::now() + timeout;
-        let unfinished = self.journal.refuse(deadline);
+        let timeout = timeout.min(LONGEST);
+        let begun = Instant::now();
+        let deadline = begun + timeout;
+        // Work that hangs must not cost what was recorded: the disk and the sinks need time too.
+        let unfinished = self.journal.refuse(begun + timeout.mul_f64(WORK_SHARE));
+        let commit_by = deadline.max(Instant::now() + GRACE);
         // What happened to the last groups is written down before the keeper goes.
-        self.journal.settle(deadline);
-        if self.keeper.stop(deadline) {
-            self.recorder
-                .own(about::stopped(&self.journal.inbox().counts(), unfinished));
+        self.journal.settle(commit_by);
+        if self.keeper.stop(commit_by) {
+            let counts = self.journal.inbox().counts();
+            self.recorder.own(about::stopped(&counts, unfinished));
         }
-        let closed = self.journal.close(deadline);
+        let closed = self.journal.close(commit_by);
         let left = || deadline.saturating_duration_since(Instant::now());
         self.delivery.drain(left());
-        self.delivery.stop(left());
+        let ended = self.delivery.stop(left());
+        let stuck = |name: &str| {
+            let mut left_behind = ended
+                .iter()
+                .filter(|sink| sink.ending == Ending::LeftBehind);
+            left_behind.any(|sink| sink.sink == name)
+        };
         let sinks = self.delivery.stats();
         let counts = self.journal.inbox().counts();
         ShutdownReport {
@@ -97,11 +133,9 @@ impl Parts {
             unfinished,
             sinks: sinks
                 .into_iter()
-                .map(|sink| SinkReport {
-                    name: sink.name,
-                    delivered: sink.delivered,
-                    undelivered: sink.pending,
-                    dead: sink.dead,
+                .map(|sink| {
+                    let is_stuck = stuck(&sink.name);
+                    SinkReport::of(sink, is_stuck)
                 })
                 .collect(),
         }

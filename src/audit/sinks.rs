@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    delivery::SinkName,
+    delivery::{Ending, SinkName},
     record::{Record, Target},
     sink::Sink,
     stats::SinkStats,
 };
 
-use super::{Audit, Parts, SinkOptions, StartError};
+use super::{Audit, Parts, SinkOptions, SinkReport, StartError, shutdown::LONGEST};
 
 /// The sinks of a running trail; made by [`Audit::sinks`]. Every change is recorded.
 #[derive(Debug, Clone, Copy)]
@@ -81,14 +81,23 @@ impl Sinks<'_> {
     }
 
     /// Ends delivery to a sink. Its cursor stays, so that one added under the same name goes on
-    /// there. False when there is none of this name.
+    /// there. `None` when there is none of this name.
     ///
-    /// Blocks for `timeout` at most, while a call is under way.
+    /// Blocks for `timeout` at most, while a call is under way. Where the report says that the sink
+    /// is stuck, its thread was left behind: do not use its name again in this process.
     #[must_use]
-    pub fn remove(&self, name: &str, timeout: Duration) -> bool {
-        self.change("audit.sink_removed", name, |name| {
-            self.parts.delivery.remove_sink(name, timeout).is_some()
-        })
+    pub fn remove(&self, name: &str, timeout: Duration) -> Option<SinkReport> {
+        let parsed = SinkName::parse(name).ok()?;
+        let delivery = &self.parts.delivery;
+        let counted = delivery
+            .stats()
+            .into_iter()
+            .find(|sink| sink.name == name)?;
+        let left = delivery.remove_sink(&parsed, timeout.min(LONGEST))?;
+        self.note("audit.sink_removed", name, |record| {
+            record.detail("undelivered", left.records)
+        });
+        Some(SinkReport::of(counted, left.ending == Ending::LeftBehind))
     }
 
     fn change(

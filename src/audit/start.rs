@@ -111,6 +111,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         delivery: Arc::clone(&delivery),
         keep: builder.keep,
         rhythm: builder.rhythm,
+        left: opened.left.iter().map(|left| left.dir.clone()).collect(),
     };
     let keeper = duties.start(keeper).map_err(StartError::Thread)?;
     let parts = Arc::new(Parts {
@@ -152,11 +153,16 @@ fn check(builder: &AuditBuilder) -> Result<(), StartError> {
     if settings.segment_bytes < 4096 {
         return wrong("segment_bytes", "must be at least 4096 bytes");
     }
-    if settings.commit_timeout.is_zero() {
-        return wrong(
-            "commit_timeout",
-            "must be longer than nothing, or no commit could ever hold",
-        );
+    let rhythm = &builder.rhythm;
+    for (setting, interval) in [
+        ("commit_timeout", settings.commit_timeout),
+        ("adopt_every", rhythm.adopt),
+        ("tidy_every", rhythm.tidy),
+        ("verify_every", rhythm.verify),
+    ] {
+        if interval.is_zero() {
+            return wrong(setting, "must be longer than nothing");
+        }
     }
     Ok(())
 }
@@ -202,9 +208,7 @@ fn introduce(recorder: &Recorder, opened: &Opened, sinks: &[String], volume: &st
         recorder.own(about::unclean(before));
     }
     for (id, intent) in &before.unsettled {
-        if let Some(verdict) = recorder.verdict(intent, *id, super::adoption::DIED) {
-            recorder.append_own(&verdict);
-        }
+        recorder.append_own(&recorder.verdict(intent, *id, super::adoption::DIED));
     }
 }
 

@@ -1,11 +1,15 @@
 //! What keeps a trail within its bounds and watches that it holds.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use crate::{
+    delivery::Standing,
     evidence::TreeHead,
     journal::{Keep, SegmentInfo, block_on, prune},
     verify,
@@ -19,49 +23,94 @@ use super::{
 /// Shares of the limit at which a warning is written, in per cent, highest first.
 const WARN_AT: [u8; 2] = [90, 75];
 
+/// How long sinks are given after a start to say where they are.
+const SETTLING: Duration = Duration::from_secs(60);
+
 /// What the last look at the trail found.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     /// The share that was last warned about; 0 when there is room.
     warned: u8,
+    /// What the trail already says is removed, and is not yet.
+    declared: Option<prune::Plan>,
+    first_look: Option<Instant>,
     verifying: Arc<AtomicBool>,
 }
 
 impl Upkeep {
     /// Removes what may go, and warns before anything must.
     pub(super) fn tidy(&mut self, keeper: &Keeper, shared: &Shared) {
-        let (disk, dir) = (&*keeper.base.disk, keeper.journal.dir());
-        let segments = match prune::inventory(disk, dir) {
-            Ok(segments) => segments,
-            Err(error) => {
-                shared.concern("journal", [format!("cannot list the journal: {error}")]);
-                return;
-            }
-        };
-        let keep = within_volume(keeper.keep, disk.space(dir).ok().map(|space| space.total));
-        let trail = keeper.journal.origin.trail;
-        // Without a sink the journal is the only copy: nothing in it counts as delivered.
-        let delivered_below = keeper.delivery.lowest(trail).unwrap_or(0);
-        self.warn(
-            keeper,
-            shared,
-            undelivered(&segments, delivered_below),
-            keep.undelivered_bytes,
-        );
-        let plan = prune::plan(&segments, delivered_below, keep, keeper.recorder.now());
-        let pruned = plan.map_or(Ok(()), |plan| Self::prune(keeper, &plan));
-        shared.concern("journal", pruned.err());
+        // What cannot be written down must not be done.
+        if keeper.recorder.inbox().failing().is_none() {
+            let tidied = self.try_tidy(keeper, shared);
+            shared.concern("journal", tidied.err());
+        }
     }
 
-    /// Writes the record of it, durably, before the first file goes.
-    fn prune(keeper: &Keeper, plan: &prune::Plan) -> Result<(), String> {
-        let Some(appended) = keeper.recorder.own(about::pruned(plan)) else {
-            return Err("old segments are kept: the record of removing them was not taken".into());
+    fn try_tidy(&mut self, keeper: &Keeper, shared: &Shared) -> Result<(), String> {
+        let (disk, dir) = (&*keeper.base.disk, keeper.journal.dir());
+        if let Some(plan) = self.declared.take() {
+            return self.carry_out(keeper, plan);
+        }
+        let segments = prune::inventory(disk, dir)
+            .map_err(|error| format!("cannot list the journal: {error}"))?;
+        let keep = within_volume(keeper.keep, disk.space(dir).ok().map(|space| space.total));
+        let Some(delivered_below) = self.delivered_below(keeper) else {
+            return Ok(());
         };
-        block_on(appended.ticket.committed())
-            .map_err(|error| format!("old segments are kept: {error}"))?;
-        prune::carry_out(&*keeper.base.disk, keeper.journal.dir(), plan)
-            .map_err(|error| format!("cannot remove an old segment: {error}"))
+        let waiting = undelivered(&segments, delivered_below);
+        self.warn(keeper, shared, waiting, keep.undelivered_bytes);
+        let now = keeper.recorder.now();
+        let Some(plan) = prune::plan(&segments, delivered_below, keep, now) else {
+            return Ok(());
+        };
+        // The record of it first, durably; then the files.
+        let has_sinks = !keeper.delivery.stats().is_empty();
+        if keeper
+            .recorder
+            .own(about::pruned(&plan, has_sinks))
+            .is_none()
+        {
+            return Err("old segments are kept: the record of removing them was not taken".into());
+        }
+        self.carry_out(keeper, plan)
+    }
+
+    /// The numbers that every sink has; `None` while that is not known.
+    fn delivered_below(&mut self, keeper: &Keeper) -> Option<u64> {
+        let trail = keeper.journal.origin.trail;
+        let first = *self.first_look.get_or_insert_with(Instant::now);
+        let positions = keeper.delivery.positions();
+        let mut of_trail = positions
+            .iter()
+            .flat_map(|(_, all)| all)
+            .filter(|at| at.trail == trail);
+        // A sink that has not said where it is would look like one that has nothing. One that is
+        // down from the start is not waited for any longer: the bounds must hold.
+        let guessed = of_trail.any(|at| at.standing == Standing::Guessed);
+        if guessed && first.elapsed() < SETTLING {
+            return None;
+        }
+        // Without a sink the journal is the only copy: nothing in it counts as delivered.
+        Some(keeper.delivery.lowest(trail).unwrap_or(0))
+    }
+
+    /// Removes the segments of a plan whose record is appended; what fails is tried again at the
+    /// next look, without another record.
+    fn carry_out(&mut self, keeper: &Keeper, plan: prune::Plan) -> Result<(), String> {
+        let durable = keeper
+            .recorder
+            .inbox()
+            .flush()
+            .map_or(Ok(()), |committed| block_on(committed).map(drop));
+        let removed = durable.map_err(|error| error.to_string()).and_then(|()| {
+            prune::carry_out(&*keeper.base.disk, keeper.journal.dir(), &plan)
+                .map_err(|error| error.to_string())
+        });
+        removed.map_err(|error| {
+            self.declared = Some(plan);
+            format!("old segments are still there: {error}")
+        })
     }
 
     fn warn(&mut self, keeper: &Keeper, shared: &Shared, bytes: u64, limit: u64) {
@@ -106,21 +155,30 @@ impl Upkeep {
         let disk = Arc::clone(&keeper.base.disk);
         let dir = keeper.journal.dir().to_owned();
         let (recorder, shared) = (keeper.recorder.clone(), Arc::clone(shared));
-        let verifying = Arc::clone(&self.verifying);
+        let running = Running(Arc::clone(&self.verifying));
         let check = move || {
+            let _running = running;
             let (head, findings) = verdict(verify::journal(dir, verify::Options::new().disk(disk)));
             recorder.own(about::verified(head, &findings));
-            let first = findings
-                .first()
-                .map(|first| format!("the trail does not verify: {first}"));
-            shared.concern("verify", first);
-            verifying.store(false, Ordering::Release);
+            let first = findings.first();
+            shared.concern(
+                "verify",
+                first.map(|first| format!("the trail does not verify: {first}")),
+            );
         };
         let thread = std::thread::Builder::new().name("audit-verify".into());
         if let Err(error) = thread.spawn(check) {
-            self.verifying.store(false, Ordering::Release);
             tracing::warn!(target: "tower_audit", %error, "the daily check of the audit trail was left out");
         }
+    }
+}
+
+/// Ends a check, also when it panics, or never began.
+struct Running(Arc<AtomicBool>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -12,18 +12,22 @@ use pin_project_lite::pin_project;
 
 use crate::{
     journal::{CommitError, Committed, Urgency},
-    record::{Assurance, Fault, Outcome, Record},
+    record::{Fault, OnFailure, Outcome, Record},
 };
 
-use super::{AuditScope, current, recorder::Recorder};
+use super::{
+    AuditScope, current,
+    recorder::{Alive, Recorder},
+    scope::Conclusion,
+};
 
 /// A piece of work that is about to run and leaves one record; made by `Audit::scope`.
 #[must_use = "nothing is recorded until it runs"]
-#[derive(Debug)]
 pub struct Job {
     recorder: Recorder,
+    alive: Alive,
     record: Record,
-    assurance: Assurance,
+    urgency: Urgency,
 }
 
 /// A [`Job`] whose intent is durable before it runs.
@@ -31,36 +35,44 @@ pub struct Job {
 #[derive(Debug)]
 pub struct StrictJob {
     job: Job,
+    on_failure: OnFailure,
 }
 
 impl Job {
-    pub(crate) fn new(recorder: Recorder, record: Record) -> Self {
+    pub(crate) const fn new(recorder: Recorder, alive: Alive, record: Record) -> Self {
         Self {
             recorder,
+            alive,
             record,
-            assurance: Assurance::Durable,
+            urgency: Urgency::Durable,
         }
     }
 
     /// Does not wait for the sync when the work has ended; a crash in the next milliseconds can
     /// take the record.
-    pub fn buffered(mut self) -> Self {
-        self.assurance = Assurance::Buffered;
+    pub const fn buffered(mut self) -> Self {
+        self.urgency = Urgency::Buffered;
         self
     }
 
     /// Makes an intent durable before the work begins, or does not begin it.
-    pub fn strict(self) -> StrictJob {
-        StrictJob { job: self }
+    pub const fn strict(self) -> StrictJob {
+        StrictJob {
+            job: self,
+            on_failure: OnFailure::Refuse,
+        }
     }
 
     /// Runs the work and records it: `success` when it returns, `error` when it panics, `cancelled`
     /// when the returned future is dropped first, unless the scope said otherwise.
     ///
-    /// The work runs even when the trail cannot take its record; that is counted. Returns when the
-    /// record is durable, or the trail is failing.
+    /// The work begins when the future is first polled; one that never is leaves no record. It runs
+    /// even when the trail cannot take its record; that is counted. Returns when the record is
+    /// durable, or the trail is failing.
     pub fn run<F: Future>(self, future: F) -> Run<F, F::Output> {
-        self.start(future, |record, _| conclude(record, Outcome::Success))
+        Run::new(Begin::Job(self), future, |_| {
+            Conclusion::Ended(Outcome::Success)
+        })
     }
 
     /// As [`run`](Self::run), but an `Err` is recorded as `error`, with its text.
@@ -69,32 +81,28 @@ impl Job {
         F: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        self.start(future, conclude_result)
+        Run::new(Begin::Job(self), future, conclude_result)
     }
 
-    fn start<F: Future>(self, future: F, ending: Ending<F::Output>) -> Run<F, F::Output> {
-        let urgency = match self.assurance {
-            Assurance::Buffered => Urgency::Buffered,
-            _ => Urgency::Durable,
-        };
-        let scope = AuditScope::new(self.recorder, self.record);
+    fn begin(self) -> Guard {
+        let scope = AuditScope::new(self.recorder, self.alive, self.record);
         if let Err(rejected) = &scope {
             tracing::warn!(target: "tower_audit", %rejected, "work runs without an audit record");
         }
-        Run {
-            future,
-            guard: Guard {
-                scope: scope.ok(),
-                urgency,
-            },
-            ending,
-            output: None,
-            committed: None,
+        Guard {
+            scope: scope.ok(),
+            urgency: self.urgency,
         }
     }
 }
 
 impl StrictJob {
+    /// What happens when the intent cannot be made durable. Default: [`OnFailure::Refuse`].
+    pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
     /// Syncs the intent, runs the work, and returns when its record is durable or the trail is
     /// failing. The outcome is as in [`Job::run`].
     ///
@@ -102,10 +110,9 @@ impl StrictJob {
     ///
     /// The intent could not be made durable, and the work was not begun.
     pub async fn run<F: Future>(self, future: F) -> Result<F::Output, CommitError> {
-        let run = self
-            .begin(future, |record, _| conclude(record, Outcome::Success))
-            .await?;
-        Ok(run.await)
+        let guard = self.intend().await?;
+        let success = |_: &F::Output| Conclusion::Ended(Outcome::Success);
+        Ok(Run::new(Begin::Begun(guard), future, success).await)
     }
 
     /// As [`run`](Self::run), but an `Err` is recorded as `error`, with its text.
@@ -118,57 +125,54 @@ impl StrictJob {
         F: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        let run = self.begin(future, conclude_result).await?;
-        Ok(run.await)
+        let guard = self.intend().await?;
+        Ok(Run::new(Begin::Begun(guard), future, conclude_result).await)
     }
 
-    async fn begin<F: Future>(
-        self,
-        future: F,
-        ending: Ending<F::Output>,
-    ) -> Result<Run<F, F::Output>, CommitError> {
-        let Job {
-            recorder, record, ..
-        } = self.job;
-        let scope = AuditScope::new(recorder, record)?;
-        // From here on the guard writes the record, whatever happens: also while the intent syncs.
-        let run = Run {
-            future,
-            guard: Guard {
-                scope: Some(scope.clone()),
-                urgency: Urgency::Durable,
-            },
-            ending,
-            output: None,
-            committed: None,
-        };
-        match scope.commit().await {
-            Ok(()) => Ok(run),
-            Err(error) => {
-                let reason = format!("not begun: {error}");
-                scope.finish(
-                    |record| record.outcome(Outcome::Error).reason(reason),
-                    Urgency::Buffered,
-                );
-                Err(error)
-            }
+    async fn intend(self) -> Result<Guard, CommitError> {
+        let refuse = self.on_failure == OnFailure::Refuse;
+        // While the trail is failing, callers that try again must not fill its memory.
+        if let Some(cause) = self.job.recorder.inbox().failing().filter(|_| refuse) {
+            return Err(CommitError::Failing { cause });
         }
+        if !refuse {
+            let guard = self.job.begin();
+            if let Some(scope) = &guard.scope {
+                // It runs all the same, and the record tells when it is done.
+                let _ = scope.commit().await;
+            }
+            return Ok(guard);
+        }
+        let job = self.job;
+        let scope = AuditScope::new(job.recorder, job.alive, job.record)?;
+        // From here on the guard writes the record, whatever happens: also while the intent syncs.
+        let guard = Guard {
+            scope: Some(scope.clone()),
+            urgency: Urgency::Durable,
+        };
+        if let Err(error) = scope.commit().await {
+            let not_begun = Conclusion::NotBegun(format!("not begun: {error}"));
+            scope.finish(not_begun, Urgency::Buffered);
+            return Err(error);
+        }
+        Ok(guard)
+    }
+}
+
+impl fmt::Debug for Job {
+    /// Never the record: Debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").finish_non_exhaustive()
     }
 }
 
 /// What a returned value says about the outcome.
-type Ending<T> = fn(Record, &T) -> Record;
+type Ending<T> = fn(&T) -> Conclusion;
 
-fn conclude(mut record: Record, outcome: Outcome) -> Record {
-    record.outcome.get_or_insert(outcome);
-    record
-}
-
-fn conclude_result<T, E: fmt::Display>(record: Record, result: &Result<T, E>) -> Record {
+fn conclude_result<T, E: fmt::Display>(result: &Result<T, E>) -> Conclusion {
     match result {
-        Ok(_) => conclude(record, Outcome::Success),
-        Err(_) if record.error.is_some() => conclude(record, Outcome::Error),
-        Err(error) => record.error(Fault::new(error.to_string())),
+        Ok(_) => Conclusion::Ended(Outcome::Success),
+        Err(error) => Conclusion::Failed(Fault::new(error.to_string())),
     }
 }
 
@@ -181,8 +185,8 @@ struct Guard {
 }
 
 impl Guard {
-    fn finish(&self, conclude: impl FnOnce(Record) -> Record) -> Option<Committed> {
-        let appended = self.scope.as_ref()?.finish(conclude, self.urgency)?;
+    fn finish(&self, conclusion: Conclusion) -> Option<Committed> {
+        let appended = self.scope.as_ref()?.finish(conclusion, self.urgency)?;
         (self.urgency == Urgency::Durable).then(|| appended.ticket.committed())
     }
 
@@ -192,19 +196,38 @@ impl Guard {
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "panic without a message".into());
-        // What the work said before is no longer true.
-        let _ = self.finish(|record| {
-            record
-                .outcome(Outcome::Error)
-                .error(Fault::new(message).kind("panic"))
-        });
+        let _ = self.finish(Conclusion::Panicked(Fault::new(message).kind("panic")));
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         // Never waits: the record is in the buffer, and its sync is the writer's business.
-        let _ = self.finish(|record| conclude(record, Outcome::Cancelled));
+        let _ = self.finish(Conclusion::Ended(Outcome::Cancelled));
+    }
+}
+
+/// How far the work is.
+#[derive(Debug)]
+enum Begin {
+    /// Not polled yet.
+    Job(Job),
+    Begun(Guard),
+    /// While it is being begun.
+    Between,
+}
+
+impl Begin {
+    fn guard(&mut self) -> Option<&Guard> {
+        if let Self::Job(_) = self
+            && let Self::Job(job) = std::mem::replace(self, Self::Between)
+        {
+            *self = Self::Begun(job.begin());
+        }
+        match self {
+            Self::Begun(guard) => Some(guard),
+            _ => None,
+        }
     }
 }
 
@@ -214,17 +237,29 @@ pin_project! {
     pub struct Run<F, T> {
         #[pin]
         future: F,
-        guard: Guard,
+        begin: Begin,
         ending: Ending<T>,
         output: Option<T>,
         committed: Option<Committed>,
     }
 }
 
+impl<F, T> Run<F, T> {
+    const fn new(begin: Begin, future: F, ending: Ending<T>) -> Self {
+        Self {
+            future,
+            begin,
+            ending,
+            output: None,
+            committed: None,
+        }
+    }
+}
+
 impl<F, T> fmt::Debug for Run<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
-            .field("guard", &self.guard)
+            .field("begin", &self.begin)
             .finish_non_exhaustive()
     }
 }
@@ -234,27 +269,36 @@ impl<F: Future> Future for Run<F, F::Output> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
+        let guard = this.begin.guard();
+        let scope = guard.and_then(|guard| guard.scope.as_ref());
         if this.output.is_none() {
-            let entered = this.guard.scope.as_ref().map(current::enter);
-            // Trap C4: a panic is told from a drop by catching it.
-            let polled = catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(cx)));
+            let entered = scope.map(current::enter);
+            // Trap C4: a panic is told from a drop by catching it. What the end means is asked in
+            // here too: a foreign `Display` may panic.
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                let output = this.future.as_mut().poll(cx);
+                output.map(|output| ((this.ending)(&output), output))
+            }));
             drop(entered);
             match polled {
                 Err(panic) => {
-                    this.guard.panicked(&*panic);
+                    guard.inspect(|guard| guard.panicked(&*panic));
                     resume_unwind(panic);
                 }
                 Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(output)) => {
-                    *this.committed = this.guard.finish(|record| (this.ending)(record, &output));
+                Ok(Poll::Ready((conclusion, output))) => {
+                    *this.committed = guard.and_then(|guard| guard.finish(conclusion));
                     *this.output = Some(output);
                 }
             }
         }
         if let Some(committed) = this.committed.as_mut() {
             // A failing trail is its own business: the work is done, and its answer is given.
-            std::task::ready!(Pin::new(committed).poll(cx)).ok();
+            let synced = std::task::ready!(Pin::new(committed).poll(cx));
             *this.committed = None;
+            if synced.is_err() {
+                scope.inspect(|scope| scope.served_unsynced());
+            }
         }
         match this.output.take() {
             Some(output) => Poll::Ready(output),

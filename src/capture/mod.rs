@@ -13,5 +13,5 @@ mod recorder;
 mod scope;
 
 pub use job::{Job, Run, StrictJob};
-pub(crate) use recorder::{Appended, Recorder};
+pub(crate) use recorder::{Alive, Appended, Recorder};
 pub use scope::{AuditScope, CommitScope};

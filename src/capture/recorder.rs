@@ -1,8 +1,12 @@
 //! What every way of capturing shares: the front door, the time, the ids, the service's name.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    any::Any,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde_json::value::RawValue;
@@ -11,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     clock::{Clock, IdSource, RecordId, Timestamp},
     journal::{Inbox, Prepared, Rejected, Ticket, Urgency},
-    record::{Outcome, Record, Service},
+    record::{Action, Outcome, Record, Service},
 };
 
 /// Finishes records on the caller's thread and hands them to the journal.
@@ -21,8 +25,38 @@ pub(crate) struct Recorder {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     service: Arc<Service>,
+    tallies: Arc<Tallies>,
+}
+
+/// What is counted where records are made.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
     /// Records of which something was cut.
-    truncated: Arc<AtomicU64>,
+    pub(crate) truncated: AtomicU64,
+    /// Work whose answer was given although its record was not durable yet.
+    pub(crate) served_unsynced: AtomicU64,
+    /// Setters that came after the record was written.
+    pub(crate) late_setters: AtomicU64,
+    /// The trail's own records that were not taken.
+    pub(crate) own_refused: AtomicU64,
+}
+
+/// Keeps the trail running as long as a piece of work may still write to it.
+#[derive(Clone)]
+pub(crate) struct Alive(
+    #[expect(dead_code, reason = "held, never read")] Arc<dyn Any + Send + Sync>,
+);
+
+impl Alive {
+    pub(crate) fn new(what: Arc<dyn Any + Send + Sync>) -> Self {
+        Self(what)
+    }
+}
+
+impl fmt::Debug for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alive")
+    }
 }
 
 /// A record that was appended.
@@ -37,6 +71,8 @@ pub(crate) struct Appended {
 pub(crate) enum Standing {
     /// It may be refused when the queue is full.
     New,
+    /// It may be refused when the queue is full, but not because the door is closed.
+    Further,
     /// It is taken as long as there is memory.
     Admitted,
     /// The trail writes about itself: as admitted work, with room of its own.
@@ -55,7 +91,7 @@ impl Recorder {
             clock,
             ids,
             service: Arc::new(service),
-            truncated: Arc::default(),
+            tallies: Arc::default(),
         }
     }
 
@@ -63,9 +99,8 @@ impl Recorder {
         &self.inbox
     }
 
-    /// Records of which something was cut.
-    pub(crate) fn truncated(&self) -> u64 {
-        self.truncated.load(Ordering::Relaxed)
+    pub(crate) fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -80,26 +115,20 @@ impl Recorder {
     /// fact, so it is a success.
     pub(crate) fn record(&self, record: Record, urgency: Urgency) -> Result<Appended, Rejected> {
         let at = self.now();
-        self.append(
-            stated(record),
-            (self.new_id(at), at),
-            None,
-            urgency,
-            Standing::New,
-        )
+        let record = of_service(stated(record));
+        self.append(record, (self.new_id(at), at), None, urgency, Standing::New)
     }
 
-    /// Appends one of the trail's own records. What cannot be taken is counted by the journal.
+    /// Appends one of the trail's own records. What cannot be taken is counted.
     pub(crate) fn own(&self, record: Record) -> Option<Appended> {
         let at = self.now();
-        self.append(
-            stated(record),
-            (self.new_id(at), at),
-            None,
-            Urgency::Buffered,
-            Standing::Own,
-        )
-        .ok()
+        let (id, urgency) = ((self.new_id(at), at), Urgency::Buffered);
+        let appended = self.append(stated(record), id, None, urgency, Standing::Own);
+        if let Err(rejected) = &appended {
+            self.tallies.own_refused.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(target: "tower_audit", %rejected, "the trail's record about itself was not taken");
+        }
+        appended.ok()
     }
 
     /// Appends a finished line of the trail's own, such as a [`verdict`](Self::verdict).
@@ -117,18 +146,19 @@ impl Recorder {
         standing: Standing,
     ) -> Result<Appended, Rejected> {
         let finished = record.finish(id, at, &self.service);
-        self.truncated
-            .fetch_add(u64::from(finished.truncated), Ordering::Relaxed);
+        let truncated = u64::from(finished.truncated);
+        self.tallies
+            .truncated
+            .fetch_add(truncated, Ordering::Relaxed);
         let line = Prepared::new(&finished.json, closes);
         let ticket = match standing {
             Standing::New => self.inbox.append(&line, urgency)?,
+            Standing::Further => self.inbox.append_further(&line, urgency)?,
             Standing::Admitted => self.inbox.append_admitted(&line, urgency, self.now())?,
             Standing::Own => self.inbox.append_own(&line, urgency, self.now())?,
         };
-        Ok(Appended {
-            id: finished.id,
-            ticket,
-        })
+        let id = finished.id;
+        Ok(Appended { id, ticket })
     }
 
     /// Appends an intent: the record as far as it is known, with outcome `unknown`.
@@ -149,19 +179,40 @@ impl Recorder {
     }
 
     /// The line that settles an intent which a dead process left open.
-    pub(crate) fn verdict(&self, intent: &RawValue, id: Uuid, reason: &str) -> Option<Prepared> {
-        let record = Record::from_json(intent.get()).ok()?;
-        let own = record.id().filter(|own| own.as_uuid() == id)?;
-        let finished =
-            record
-                .outcome(Outcome::Unknown)
-                .reason(reason)
-                .finish(own, self.now(), &self.service);
-        Some(Prepared::new(&finished.json, Some(id)))
+    ///
+    /// One that cannot be read as a record is settled too, by a record that says so.
+    pub(crate) fn verdict(&self, intent: &RawValue, id: Uuid, reason: &str) -> Prepared {
+        let now = self.now();
+        let read = Record::from_json(intent.get()).map_err(|error| error.to_string());
+        let own = |record: Record| match record.id() {
+            Some(own) if own.as_uuid() == id => Ok((record.reason(reason.to_owned()), own)),
+            _ => Err("it is not under its own id".to_owned()),
+        };
+        let (record, own) = read.and_then(own).unwrap_or_else(|error| {
+            let record = Record::system("audit.intent_unreadable").reason(error);
+            let own = RecordId::from_bytes(*id.as_bytes());
+            (
+                record.detail("intent", id.to_string()),
+                own.unwrap_or_else(|_| self.new_id(now)),
+            )
+        });
+        let finished = record
+            .outcome(Outcome::Unknown)
+            .finish(own, now, &self.service);
+        Prepared::new(&finished.json, Some(id))
     }
 }
 
 fn stated(mut record: Record) -> Record {
     record.outcome.get_or_insert(Outcome::Success);
+    record
+}
+
+/// The noun `audit` is the trail's own: what it says there is believed, by `verify` too. The same
+/// from a service gets another first word.
+pub(super) fn of_service(mut record: Record) -> Record {
+    if record.action.as_str().starts_with("audit.") {
+        record.action = Action::from(format!("service.{}", record.action.as_str()));
+    }
     record
 }

@@ -1,19 +1,24 @@
 //! The handler's hand: the record of one piece of work while it is being built.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    task::{Context, Poll},
+};
 
 use serde::Serialize;
 
 use crate::{
     clock::{RecordId, Timestamp},
-    journal::{Admission, CommitError, Rejected, Urgency},
-    record::{Action, Actor, Application, Fault, Outcome, Record, Target, Tenant},
+    journal::{Admission, CommitError, Committed, Rejected, Ticket, Urgency},
+    record::{Action, Actor, Application, Change, Fault, Outcome, Record, Target, Tenant},
     text::Text,
 };
 
 use super::{
     current,
-    recorder::{Appended, Recorder, Standing},
+    recorder::{Alive, Appended, Recorder, Standing, of_service},
 };
 
 /// The record being built for one job or request.
@@ -31,24 +36,24 @@ use super::{
 /// }
 /// # rename("4cq1", "a", "b");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AuditScope {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     recorder: Recorder,
+    /// The trail is not shut down by its last handle while this may still write.
+    _alive: Alive,
     id: RecordId,
     begun: Timestamp,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     record: Record,
-    /// An intent of it is in the journal.
-    intended: bool,
+    /// Its intent, once that is in the journal.
+    intent: Option<Ticket>,
     /// Held until the record is written: a shutdown waits for it.
     admission: Option<Admission>,
 }
@@ -58,18 +63,19 @@ struct State {
     reason = "setters return the scope only to be chained"
 )]
 impl AuditScope {
-    pub(super) fn new(recorder: Recorder, record: Record) -> Result<Self, Rejected> {
+    pub(super) fn new(recorder: Recorder, alive: Alive, record: Record) -> Result<Self, Rejected> {
         let admission = recorder.inbox().admit()?;
         let begun = recorder.now();
         let id = recorder.new_id(begun);
         let state = Mutex::new(State {
             record,
-            intended: false,
+            intent: None,
             admission: Some(admission),
         });
         Ok(Self {
             inner: Arc::new(Inner {
                 recorder,
+                _alive: alive,
                 id,
                 begun,
                 state,
@@ -100,27 +106,28 @@ impl AuditScope {
 
     /// Sets what was done.
     pub fn action(&self, action: impl Into<Action>) -> &Self {
-        self.update(|record| record.action(action))
+        let action = action.into();
+        self.update(|record| record.action = action)
     }
 
     /// Sets who acted.
     pub fn actor(&self, actor: Actor) -> &Self {
-        self.update(|record| record.actor(actor))
+        self.update(|record| record.actor = Some(actor))
     }
 
     /// Adds something that was acted on.
     pub fn target(&self, target: Target) -> &Self {
-        self.update(|record| record.target(target))
+        self.update(|record| record.targets.push(target))
     }
 
     /// Sets the customer, organisation or site it belongs to.
     pub fn tenant(&self, tenant: Tenant) -> &Self {
-        self.update(|record| record.tenant(tenant))
+        self.update(|record| record.tenant = Some(tenant))
     }
 
     /// Sets the client application through which the actor acted.
     pub fn application(&self, application: Application) -> &Self {
-        self.update(|record| record.application(application))
+        self.update(|record| record.application = Some(application))
     }
 
     /// Adds a field that was changed; `None` means that it was, or is, not set.
@@ -130,42 +137,54 @@ impl AuditScope {
         previous: impl Serialize,
         current: impl Serialize,
     ) -> &Self {
-        self.update(|record| record.change(field, previous, current))
+        // Foreign code runs here, before the lock is taken: it may panic, or use this scope.
+        let change = Change::new(field, previous, current);
+        self.update(|record| record.changes.push(change))
     }
 
     /// Sets something else about it; `None` leaves it out.
     pub fn detail(&self, name: impl Into<String>, value: impl Serialize) -> &Self {
-        self.update(|record| record.detail(name, value))
+        // As above: a value becomes JSON before the lock is taken.
+        let name = name.into();
+        let mut value = Record::default().detail(name.clone(), value).details;
+        self.update(|record| {
+            record.details.remove(&name);
+            record.details.append(&mut value);
+        })
     }
 
     /// Sets how it ended; nothing that is found out later replaces it.
     pub fn outcome(&self, outcome: Outcome) -> &Self {
-        self.update(|record| record.outcome(outcome))
+        self.update(|record| record.outcome = Some(outcome))
     }
 
     /// Says that it was done.
     pub fn success(&self) -> &Self {
-        self.update(Record::success)
+        self.outcome(Outcome::Success)
     }
 
     /// Says that it was not done, for a reason that lies with the request.
     pub fn failure(&self, reason: impl Into<Text>) -> &Self {
-        self.update(|record| record.failure(reason))
+        self.reason(reason).outcome(Outcome::Failure)
     }
 
     /// Says that it was not allowed.
     pub fn denied(&self, reason: impl Into<Text>) -> &Self {
-        self.update(|record| record.denied(reason))
+        self.reason(reason).outcome(Outcome::Denied)
     }
 
     /// Says what the fault was, and that it ended in an error unless another outcome is set.
     pub fn error(&self, fault: Fault) -> &Self {
-        self.update(|record| record.error(fault))
+        self.update(|record| {
+            record.error = Some(fault);
+            record.outcome.get_or_insert(Outcome::Error);
+        })
     }
 
     /// Sets why it ended so, for a person.
     pub fn reason(&self, reason: impl Into<Text>) -> &Self {
-        self.update(|record| record.reason(reason))
+        let reason = reason.into();
+        self.update(|record| record.reason = Some(reason))
     }
 
     /// Appends a further record of the same work. Actor, tenant, application and context are this
@@ -175,67 +194,67 @@ impl AuditScope {
     ///
     /// The record was not taken; it is counted.
     pub fn record(&self, record: Record) -> Result<RecordId, Rejected> {
-        let at = self.inner.recorder.now();
-        let id = self.inner.recorder.new_id(at);
-        let mut record = self.inherit(record);
+        let recorder = &self.inner.recorder;
+        let at = recorder.now();
+        let mut record = of_service(self.inherit(record));
         record.outcome.get_or_insert(Outcome::Success);
-        self.inner
-            .recorder
-            .append(
-                record,
-                (id, at),
-                None,
-                Urgency::Buffered,
-                Standing::Admitted,
-            )
-            .map(|appended| appended.id)
+        let id = (recorder.new_id(at), at);
+        let appended = recorder.append(record, id, None, Urgency::Buffered, Standing::Further);
+        appended.map(|appended| appended.id)
     }
 
     /// Makes durable what is known so far, as an intent: `Strict` from here on.
     ///
     /// When the process dies before the work ends, the record will be in the trail with outcome
-    /// `unknown`. Call it before an effect that must not happen unseen. A second call does nothing.
+    /// `unknown`. Call it before an effect that must not happen unseen. Another call waits for the
+    /// same intent.
     ///
     /// # Errors
     ///
-    /// The intent is not known to be durable: do not go on with the effect. Dropping the returned
-    /// future does not take the intent back.
+    /// The intent is not known to be durable, or the record was written already: do not go on with
+    /// the effect. Dropping the returned future does not take the intent back.
     pub fn commit(&self) -> CommitScope {
         let mut state = self.lock();
-        if state.intended || state.admission.is_none() {
-            return CommitScope::done();
+        if let Some(intent) = &state.intent {
+            return CommitScope::new(Ok(intent.clone()));
         }
-        let intent =
-            self.inner
-                .recorder
-                .intend(state.record.clone(), self.inner.id, self.inner.begun);
-        state.intended = intent.is_ok();
+        if state.admission.is_none() {
+            return CommitScope::new(Err(Rejected::Finished));
+        }
+        let draft = of_service(state.record.clone());
+        let intent = self
+            .inner
+            .recorder
+            .intend(draft, self.inner.id, self.inner.begun);
+        state.intent = intent.as_ref().ok().cloned();
         CommitScope::new(intent)
     }
 
-    /// Writes the record, once. `conclude` fills in what the work itself did not say.
-    pub(super) fn finish(
-        &self,
-        conclude: impl FnOnce(Record) -> Record,
-        urgency: Urgency,
-    ) -> Option<Appended> {
+    /// Writes the record, once.
+    pub(super) fn finish(&self, conclusion: Conclusion, urgency: Urgency) -> Option<Appended> {
         // Kept until the record is appended, so that a shutdown does not close the door before it.
         let (record, closes, _admission) = {
             let mut state = self.lock();
             let admission = state.admission.take()?;
             let record = std::mem::take(&mut state.record);
             state.record = heritage(&record);
-            let closes = state.intended.then(|| self.inner.id.as_uuid());
+            let closes = state.intent.is_some().then(|| self.inner.id.as_uuid());
             (record, closes, admission)
         };
-        let lasted = self.inner.recorder.now().since(self.inner.begun);
-        let mut record = conclude(record);
+        let recorder = &self.inner.recorder;
+        let mut record = conclusion.of(of_service(record));
+        let lasted = recorder.now().since(self.inner.begun);
         record.context = record.context.duration(lasted);
         let id = (self.inner.id, self.inner.begun);
-        self.inner
-            .recorder
+        recorder
             .append(record, id, closes, urgency, Standing::Admitted)
             .ok()
+    }
+
+    /// The work's answer is given although its record is not durable yet.
+    pub(super) fn served_unsynced(&self) {
+        let tallies = self.inner.recorder.tallies();
+        tallies.served_unsynced.fetch_add(1, Ordering::Relaxed);
     }
 
     fn inherit(&self, mut record: Record) -> Record {
@@ -250,11 +269,14 @@ impl AuditScope {
         record
     }
 
-    fn update(&self, change: impl FnOnce(Record) -> Record) -> &Self {
+    /// Changes the draft. `change` only moves values: it runs under the lock.
+    fn update(&self, change: impl FnOnce(&mut Record)) -> &Self {
         let mut state = self.lock();
         if state.admission.is_some() {
-            let record = std::mem::take(&mut state.record);
-            state.record = change(record);
+            change(&mut state.record);
+        } else {
+            let tallies = self.inner.recorder.tallies();
+            tallies.late_setters.fetch_add(1, Ordering::Relaxed);
         }
         drop(state);
         self
@@ -265,6 +287,45 @@ impl AuditScope {
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for AuditScope {
+    /// Never the record: Debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditScope")
+            .field("id", &self.inner.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the end of the work says about the outcome, where the work itself did not.
+#[derive(Debug)]
+pub(super) enum Conclusion {
+    /// It ended in order, or was dropped.
+    Ended(Outcome),
+    /// It returned an error.
+    Failed(Fault),
+    /// It panicked: what it said of its outcome before is no longer true.
+    Panicked(Fault),
+    /// It was never begun.
+    NotBegun(String),
+}
+
+impl Conclusion {
+    fn of(self, mut record: Record) -> Record {
+        match self {
+            Self::Ended(outcome) => {
+                record.outcome.get_or_insert(outcome);
+            }
+            Self::Failed(fault) => {
+                record.error.get_or_insert(fault);
+                record.outcome.get_or_insert(Outcome::Error);
+            }
+            Self::Panicked(fault) => return record.outcome(Outcome::Error).error(fault),
+            Self::NotBegun(reason) => return record.outcome(Outcome::Error).reason(reason),
+        }
+        record
     }
 }
 
@@ -282,17 +343,13 @@ fn heritage(record: &Record) -> Record {
 #[must_use = "the intent is durable only when this future says so"]
 #[derive(Debug)]
 pub struct CommitScope {
-    waiting: Result<Option<crate::journal::Committed>, Rejected>,
+    waiting: Result<Committed, Rejected>,
 }
 
 impl CommitScope {
-    const fn done() -> Self {
-        Self { waiting: Ok(None) }
-    }
-
-    fn new(intent: Result<crate::journal::Ticket, Rejected>) -> Self {
+    fn new(intent: Result<Ticket, Rejected>) -> Self {
         Self {
-            waiting: intent.map(|ticket| Some(ticket.committed())),
+            waiting: intent.map(Ticket::committed),
         }
     }
 }
@@ -300,16 +357,10 @@ impl CommitScope {
 impl Future for CommitScope {
     type Output = Result<(), CommitError>;
 
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.waiting {
-            Ok(Some(committed)) => std::pin::Pin::new(committed)
-                .poll(cx)
-                .map(|outcome| outcome.map(|_| ())),
-            Ok(None) => std::task::Poll::Ready(Ok(())),
-            Err(rejected) => std::task::Poll::Ready(Err((*rejected).into())),
+            Ok(committed) => Pin::new(committed).poll(cx).map_ok(|_| ()),
+            Err(rejected) => Poll::Ready(Err((*rejected).into())),
         }
     }
 }

@@ -12,6 +12,9 @@ pub enum Rejected {
     /// The trail was shut down. A caller that still has work should have been waited for.
     #[error("the audit trail is shut down")]
     Closed,
+    /// The record of this piece of work is written already.
+    #[error("the audit record of this work is written already")]
+    Finished,
     /// Even the memory kept for admitted work is used up; the loss will be written down.
     #[error(
         "the audit trail is out of memory for waiting records; this record is lost and counted"
@@ -60,6 +63,11 @@ pub(crate) enum OpenError {
 }
 
 impl OpenError {
+    /// Whether trying again cannot help: the files themselves are not what they should be.
+    pub(crate) const fn is_final(&self) -> bool {
+        !matches!(self, Self::Io { .. })
+    }
+
     pub(crate) fn io(
         what: &'static str,
         path: impl Into<PathBuf>,

@@ -1,6 +1,7 @@
 //! A group of records that one sync makes durable, and those who wait for it.
 
 use std::{
+    fmt,
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -17,7 +18,7 @@ use crate::evidence::{Hash, TreeHead};
 use super::{CommitError, inbox::Inbox};
 
 /// Lines on their way to the disk, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Group {
     pub(crate) bytes: Vec<u8>,
     /// The leaves of the record lines.
@@ -27,6 +28,16 @@ pub(crate) struct Group {
     /// Intents settled here. An intent is opened before it is settled, so opens apply first.
     pub(crate) closed: Vec<Uuid>,
     pub(crate) fate: Arc<Fate>,
+}
+
+impl fmt::Debug for Group {
+    /// Never the lines: they are records.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("bytes", &self.bytes.len())
+            .field("records", &self.leaves.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Group {
@@ -116,7 +127,7 @@ impl Fate {
 /// A line that was appended: its place, and the way to wait for its sync.
 ///
 /// Dropping it takes nothing back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     /// The leaf index; `None` for an intent.
     pub(crate) number: Option<u64>,

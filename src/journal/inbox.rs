@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -139,7 +140,6 @@ pub(crate) struct Stop {
     pub(crate) give_up: Instant,
 }
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// Wakes the writer, and nobody else: it is notified for one.
@@ -152,6 +152,13 @@ pub(crate) struct Shared {
     pub(crate) mark: watch::Sender<u64>,
     events: Events,
     pub(crate) writer_panics: AtomicU64,
+}
+
+impl fmt::Debug for Shared {
+    /// Never what waits: it is records, and reading it would take the one lock.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -293,6 +300,22 @@ impl Inbox {
     pub(crate) fn append(&self, line: &Prepared, urgency: Urgency) -> Result<Ticket, Rejected> {
         let mut state = self.shared.lock();
         state.let_in(&self.shared.settings)?;
+        self.push(state, line, urgency)
+    }
+
+    /// Appends a further record of admitted work: refused like a new one when the queue is full,
+    /// but taken while a shutdown waits for that work.
+    pub(crate) fn append_further(
+        &self,
+        line: &Prepared,
+        urgency: Urgency,
+    ) -> Result<Ticket, Rejected> {
+        let mut state = self.shared.lock();
+        if state.stop.is_some() {
+            state.counts.rejected_closed += 1;
+            return Err(Rejected::Closed);
+        }
+        state.room(&self.shared.settings)?;
         self.push(state, line, urgency)
     }
 
@@ -530,6 +553,10 @@ impl State {
             self.counts.rejected_closed += 1;
             return Err(Rejected::Closed);
         }
+        self.room(settings)
+    }
+
+    fn room(&mut self, settings: &Settings) -> Result<(), Rejected> {
         if self.waiting() >= settings.queue_limit {
             self.counts.rejected_full += 1;
             return Err(Rejected::Full);

@@ -131,7 +131,11 @@ pub(crate) fn plan(
 /// Removes what a plan says. Stops at the first error; what is left goes another time.
 pub(crate) fn carry_out(disk: &dyn Disk, dir: &Path, plan: &Plan) -> io::Result<()> {
     for name in &plan.remove {
-        disk.remove(&dir.join(name.file()))?;
+        match disk.remove(&dir.join(name.file())) {
+            // Removed by an attempt that failed at a later one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
     }
     disk.sync_dir(dir)
 }

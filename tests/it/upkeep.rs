@@ -220,7 +220,8 @@ fn sinks_are_added_paused_resumed_and_removed_and_each_is_recorded() {
             .iter()
             .any(|stored| stored.json.contains("user.login"))
     });
-    assert!(sinks.remove("second", Duration::from_secs(10)));
+    let report = sinks.remove("second", Duration::from_secs(10)).unwrap();
+    assert!(!report.stuck, "{report:?}");
     assert_eq!(sinks.list().len(), 1);
     for (action, sink) in [
         ("audit.sink_paused", "first"),
