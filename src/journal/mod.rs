@@ -20,39 +20,47 @@
 mod error;
 mod event;
 mod group;
+mod hand;
 mod inbox;
 pub(crate) mod line;
 mod opening;
+mod pace;
 pub(crate) mod prune;
 mod reader;
 mod recovery;
 mod reserve;
 pub(crate) mod segment;
+mod state;
 pub(crate) mod trails;
+mod watch;
 mod writer;
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{JoinHandle, ThreadId},
     time::{Duration, Instant},
 };
 
 use crate::{clock::Clock, disk::SharedDisk, record::Origin};
 
+pub(crate) use error::OpenError;
 pub use error::{CommitError, Rejected};
-pub(crate) use error::{Damage, OpenError};
 pub(crate) use event::{Events, Outage, TrailEvent};
 pub(crate) use group::{Committed, Ticket, block_on};
-pub(crate) use inbox::{Admission, Counts, Inbox, Urgency};
-use inbox::{FirstGroup, Shared, State, Stop};
+use hand::Hand;
+pub(crate) use inbox::{Admission, Inbox, Urgency};
 pub(crate) use line::Prepared;
 pub(crate) use opening::{Base, Before, Left, Opened, Settled, newest_segment};
+use pace::Pace;
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
-pub(crate) use reader::{Chunk, Entry, Gap, GapKind, Most, Reader};
-pub(crate) use recovery::{Recovered, Torn, recover};
+pub(crate) use reader::{Entry, Gap, GapKind, Most, Reader};
+pub(crate) use recovery::{Recovered, Torn};
 use reserve::Reserve;
+pub(crate) use state::Counts;
+use state::{FirstGroup, Shared, State, Stop};
 use trails::Held;
-use writer::{Hand, Next, Pace, Writer};
+use watch::{Watch, WatchEnds};
+use writer::{Next, Writer};
 
 /// The limits and times of one trail.
 #[derive(Debug, Clone)]
@@ -126,13 +134,6 @@ struct Threads {
     watch: Option<JoinHandle<()>>,
 }
 
-/// Lets nobody wait longer than the commit time-out, as long as the writer lives.
-#[derive(Debug, Default)]
-struct Watch {
-    ended: Mutex<bool>,
-    changed: Condvar,
-}
-
 /// How a trail was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closed {
@@ -183,7 +184,8 @@ impl Journal {
             recovered.map_or_else(Default::default, |from| (from.tree, from.open, from.carry));
         let first = first.unwrap_or_else(|| FirstGroup::empty(&carry));
         let recovered = first.next;
-        let (inbox, shared) = Inbox::new(settings, first, events);
+        let shared = Shared::new(settings, first, events);
+        let inbox = Inbox::new(Arc::clone(&shared));
         let writer = Writer {
             hand: Some(Hand::new(carry, &tree)),
             disk,
@@ -358,45 +360,10 @@ impl Drop for Journal {
     /// Asks the writer to end without waiting for it; [`close`](Self::close) is the way to wait.
     fn drop(&mut self) {
         self.inbox.close();
-        self.shared.lock().stop.get_or_insert(Stop {
+        self.shared.lock().stop.get_or_insert_with(|| Stop {
             give_up: Instant::now() + DROP_LIMIT,
         });
         self.shared.work.notify_all();
-    }
-}
-
-impl Watch {
-    /// Looks at regular times whether somebody waits for too long.
-    fn run(&self, inbox: &Inbox, clock: &dyn Clock) {
-        while self.wait(inbox.expiry_interval()) {
-            // No lock is held, and a panic ends nothing: it runs a foreign clock and foreign wakers.
-            let expire = || inbox.expire(clock.now());
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(expire));
-        }
-    }
-
-    /// Waits for one interval; false when it is over.
-    fn wait(&self, interval: Duration) -> bool {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .changed
-            .wait_timeout_while(ended, interval, |ended| !*ended);
-        !*waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn end(&self) {
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-}
-
-/// Ends the watch when the writer ends, however it does.
-#[derive(Debug)]
-struct WatchEnds(Arc<Watch>);
-
-impl Drop for WatchEnds {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

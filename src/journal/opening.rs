@@ -1,10 +1,6 @@
 //! Finds the trail that this process continues, and what other processes left behind.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -305,7 +301,8 @@ impl Opened {
         self.journal.inbox()
     }
 
-    pub(crate) fn dir(&self) -> &Path {
+    #[cfg(test)]
+    pub(crate) fn dir(&self) -> &std::path::Path {
         self.journal.dir()
     }
 }

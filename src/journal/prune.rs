@@ -183,13 +183,16 @@ mod tests {
             .unwrap_or_default()
     }
 
-    #[test]
-    fn what_goes_and_what_stays() {
-        let keep = |age_s, delivered_bytes, undelivered_bytes| Keep {
+    fn keep(age_s: u64, delivered_bytes: u64, undelivered_bytes: u64) -> Keep {
+        Keep {
             delivered_age: Duration::from_secs(age_s),
             delivered_bytes,
             undelivered_bytes,
-        };
+        }
+    }
+
+    #[test]
+    fn what_goes_and_what_stays() {
         let table = [
             (
                 "young and small: all stay",

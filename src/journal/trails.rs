@@ -23,7 +23,7 @@ pub(crate) struct Held {
     pub(crate) id: Uuid,
     pub(crate) dir: PathBuf,
     /// Released when dropped.
-    pub(crate) lock: Box<dyn DiskLock>,
+    _lock: Box<dyn DiskLock>,
 }
 
 /// The directory of a trail.
@@ -82,7 +82,11 @@ pub(crate) fn hold(disk: &dyn Disk, base: &Path, id: Uuid) -> Result<Option<Held
     let dir = dir_of(base, id);
     let path = lock_of(&dir);
     match disk.lock(&path) {
-        Ok(lock) => Ok(Some(Held { id, dir, lock })),
+        Ok(lock) => Ok(Some(Held {
+            id,
+            dir,
+            _lock: lock,
+        })),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
         // Somebody removed the whole trail since it was listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

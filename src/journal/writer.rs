@@ -24,10 +24,12 @@ use crate::{
 use super::{
     event::{Outage, TrailEvent},
     group::Group,
-    inbox::{Shared, State},
+    hand::Hand,
     line::{Commit, Control, FORMAT, Head},
+    pace::Pace,
     reserve::Reserve,
     segment::{OpenSegment, SegmentName},
+    state::{Shared, State},
     trails::Held,
 };
 
@@ -54,29 +56,12 @@ pub(crate) struct Writer {
     pub(crate) pace: Pace,
 }
 
-/// A group that is ready to be written, as often as it takes.
-#[derive(Debug)]
-pub(crate) struct Hand {
-    group: Group,
-    /// The bytes of its lines; what follows them is the commit of the last attempt.
-    lines: usize,
-    /// The tree once this group is durable.
-    tree: Tree,
-}
-
 /// Failures since the last commit that held.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     since: Timestamp,
     cause: String,
     failures: u64,
-}
-
-/// What the two clocks said at the last commit.
-#[derive(Debug)]
-pub(crate) struct Pace {
-    wall: Timestamp,
-    steady: Instant,
 }
 
 /// What the thread does after a step.
@@ -88,44 +73,6 @@ pub(crate) enum Next {
     Ended,
     /// The trail was asked to stop and its time is up; something is still in memory.
     GaveUp,
-}
-
-/// A wall clock that moved this far against the monotonic one was set, not slewed.
-const CLOCK_STEP_US: i64 = 1_000_000;
-
-impl Pace {
-    pub(crate) fn start(clock: &dyn Clock) -> Self {
-        Self {
-            wall: clock.now(),
-            steady: Instant::now(),
-        }
-    }
-}
-
-impl Hand {
-    /// `tree` is what is durable before it.
-    pub(crate) fn new(group: Group, tree: &Tree) -> Self {
-        let mut tree = tree.clone();
-        for leaf in &group.leaves {
-            tree.push(*leaf);
-        }
-        Self {
-            lines: group.bytes.len(),
-            group,
-            tree,
-        }
-    }
-
-    /// Ends the group with the commit line of this attempt.
-    fn seal(&mut self, group: u64, time: Timestamp) {
-        self.group.bytes.truncate(self.lines);
-        Control::Commit(Commit {
-            head: self.tree.head(),
-            group,
-            time,
-        })
-        .write(&mut self.group.bytes);
-    }
 }
 
 impl Writer {
@@ -274,7 +221,7 @@ impl Writer {
     /// The group in hand is durable: everybody may know.
     fn landed(&mut self) {
         // First, while the group is still in hand: a foreign clock may panic.
-        let step = self.clock_step();
+        let step = self.pace.step(&*self.clock);
         let Some(Hand { group, tree, .. }) = self.hand.take() else {
             return;
         };
@@ -343,24 +290,6 @@ impl Writer {
             // Those from before it began as well, if they are not written down yet.
             lost: losses.map_or(0, |losses| losses.count),
         }))
-    }
-
-    fn clock_step(&mut self) -> Option<TrailEvent> {
-        let now = Pace::start(&*self.clock);
-        let before = std::mem::replace(&mut self.pace, now);
-        let steady = i64::try_from(self.pace.steady.duration_since(before.steady).as_micros())
-            .unwrap_or(i64::MAX);
-        let wall = self
-            .pace
-            .wall
-            .as_micros()
-            .saturating_sub(before.wall.as_micros());
-        let by_us = wall.saturating_sub(steady);
-        (by_us.saturating_abs() >= CLOCK_STEP_US).then_some(TrailEvent::ClockStep {
-            from: before.wall,
-            to: self.pace.wall,
-            by_us,
-        })
     }
 
     /// The group in hand stays there; its segment is given up.

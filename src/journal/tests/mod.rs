@@ -1,7 +1,7 @@
 //! What the journal promises, from outside; what a disk may do to it is played on the one in memory.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use super::*;
+use super::{recovery::recover, *};
 use crate::{
     clock::SystemClock,
     disk::SharedDisk,
@@ -20,6 +20,12 @@ use crate::{
 
 mod basics;
 mod crash;
+mod failing;
+mod flip;
+mod foreign;
+mod stalled;
+mod strangers;
+mod torn;
 
 fn base(disk: SharedDisk, dir: &Path) -> (Base, mpsc::Receiver<TrailEvent>) {
     let (sender, received) = mpsc::channel();
@@ -105,4 +111,51 @@ fn root_of(texts: &[String]) -> TreeHead {
     }
     let root: [u8; 32] = tree.root().as_bytes()[..].try_into().unwrap();
     TreeHead::new(texts.len() as u64, crate::evidence::Hash::from_bytes(root))
+}
+
+fn text_of(json: &str) -> String {
+    json[7..json.len() - 2].to_owned()
+}
+
+/// Everything below `until`, with what is missing.
+fn read_all(disk: &TestDisk, dir: &Path, until: u64) -> (Vec<(u64, String)>, Vec<Gap>) {
+    let mut reader = Reader::open(shared(disk), dir.into(), 0);
+    let (mut entries, mut gaps) = (Vec::new(), Vec::new());
+    let most = Most {
+        records: 2,
+        bytes: 10_000,
+    };
+    loop {
+        let before = reader.next();
+        let chunk = reader.read(until, most).unwrap();
+        let numbered = |entry: Entry| (entry.number, text_of(&entry.json));
+        entries.extend(chunk.entries.into_iter().map(numbered));
+        gaps.extend(chunk.gaps);
+        if chunk.next == before {
+            return (entries, gaps);
+        }
+    }
+}
+
+/// The segments of the trail in `dir`, in the order of their generations.
+fn segments(disk: &TestDisk, dir: &Path) -> Vec<PathBuf> {
+    let (names, _) = segment::list(disk, dir).unwrap();
+    names.iter().map(|name| dir.join(name.file())).collect()
+}
+
+/// Where each line of a file begins.
+fn line_starts(bytes: &[u8]) -> Vec<usize> {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    std::iter::once(0)
+        .chain(ends.map(|(at, _)| at + 1))
+        .filter(|at| *at < bytes.len())
+        .collect()
+}
+
+/// All files with their bytes.
+fn contents(disk: &TestDisk) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = disk.paths().into_iter();
+    paths
+        .map(|path| (path.clone(), disk.bytes(path).unwrap()))
+        .collect()
 }
