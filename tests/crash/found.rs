@@ -150,14 +150,8 @@ pub(crate) fn file(path: &Path) -> Trails {
 
 /// What a database holds.
 pub(crate) fn database(path: &Path) -> Trails {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let store = Store::open(&format!("sqlite://{}", path.display()))
-            .await
-            .unwrap();
+    block_on(async {
+        let store = open(path).await;
         let mut trails = Trails::new();
         for trail in store.trails().await.unwrap() {
             let mut records = Vec::new();
@@ -177,6 +171,20 @@ pub(crate) fn database(path: &Path) -> Trails {
         }
         trails
     })
+}
+
+/// A database, open for reading.
+pub(crate) async fn open(path: &Path) -> Store {
+    Store::open(&format!("sqlite://{}", path.display()))
+        .await
+        .unwrap()
+}
+
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
 }
 
 /// What is in a directory, sorted; nothing when it is not there.

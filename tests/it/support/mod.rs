@@ -2,5 +2,8 @@
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub(crate) mod batches;
+#[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
+#[path = "../../crash/found.rs"]
+pub(crate) mod found;
 pub(crate) mod namings;
 pub(crate) mod project;
