@@ -49,6 +49,12 @@ impl Tally {
         }
     }
 
+    /// This machine cannot show it, and no package would help.
+    pub(crate) fn pass_over(&mut self, why: &str) {
+        self.skipped += 1;
+        say(&format!("skipped: {why}"));
+    }
+
     pub(crate) fn note(&mut self, note: String) {
         self.note = note;
     }

@@ -123,6 +123,12 @@ pub(crate) fn everything_holds(dir: &Path, said: &Said) -> Figures {
         &found::database(&place::database(dir)),
     );
     same("the file", &trails, &found::file(&place::file(dir)));
+    let both = found::block_on(async {
+        let store = found::open(&place::database(dir)).await.unwrap();
+        verify::journal_and_store(place::journal(dir), &store, verify::Options::new()).await
+    });
+    let both = both.unwrap();
+    assert!(both.holds(), "{both}");
     figures
 }
 

@@ -8,7 +8,10 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tower_audit::{evidence::leaf_hash, store::Store};
+use tower_audit::{
+    evidence::leaf_hash,
+    store::{Store, StoreError},
+};
 
 /// A record as some place holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,33 +153,46 @@ pub(crate) fn file(path: &Path) -> Trails {
 
 /// What a database holds.
 pub(crate) fn database(path: &Path) -> Trails {
+    block_on(read(path)).unwrap()
+}
+
+/// The same of one that may not have been made yet.
+pub(crate) fn database_so_far(path: &Path) -> Trails {
+    block_on(read(path)).unwrap_or_default()
+}
+
+async fn read(path: &Path) -> Result<Trails, StoreError> {
+    let store = open(path).await?;
+    let mut trails = Trails::new();
+    for trail in store.trails().await? {
+        let mut records = Vec::new();
+        loop {
+            let from = records.last().map_or(0, |last: &Kept| last.number + 1);
+            let leaves = store.leaves(trail.origin.trail, from, 1000).await?;
+            if leaves.is_empty() {
+                break;
+            }
+            records.extend(leaves.into_iter().map(|leaf| Kept {
+                number: leaf.number,
+                leaf: leaf.leaf.to_string(),
+                json: leaf.json.into(),
+            }));
+        }
+        trails.insert(trail.origin.trail.to_string(), records);
+    }
+    Ok(trails)
+}
+
+/// A database, open for reading.
+pub(crate) async fn open(path: &Path) -> Result<Store, StoreError> {
+    Store::open(&format!("sqlite://{}", path.display())).await
+}
+
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let store = Store::open(&format!("sqlite://{}", path.display()))
-            .await
-            .unwrap();
-        let mut trails = Trails::new();
-        for trail in store.trails().await.unwrap() {
-            let mut records = Vec::new();
-            loop {
-                let from = records.last().map_or(0, |last: &Kept| last.number + 1);
-                let leaves = store.leaves(trail.origin.trail, from, 1000).await.unwrap();
-                if leaves.is_empty() {
-                    break;
-                }
-                records.extend(leaves.into_iter().map(|leaf| Kept {
-                    number: leaf.number,
-                    leaf: leaf.leaf.to_string(),
-                    json: leaf.json.into(),
-                }));
-            }
-            trails.insert(trail.origin.trail.to_string(), records);
-        }
-        trails
-    })
+        .build();
+    runtime.unwrap().block_on(future)
 }
 
 /// What is in a directory, sorted; nothing when it is not there.

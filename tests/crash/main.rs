@@ -22,6 +22,8 @@ mod fault;
 #[cfg(test)]
 mod found;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod memory;
@@ -45,6 +47,7 @@ fn main() -> std::process::ExitCode {
         ("pair test", pair::pair_test),
         ("fault test", fault::fault_test),
         ("memory test", memory::memory_test),
+        ("full volume test", full::full_test),
     ])
 }
 

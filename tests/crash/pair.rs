@@ -50,7 +50,7 @@ fn adopts(place: &Place) {
     // While the second one works: the trail is settled, and the database has all of it.
     wait_until(|| {
         let trails = found::journal(&place::journal(place.path()));
-        let stored = found::database(&place::database(place.path()));
+        let stored = found::database_so_far(&place::database(place.path()));
         let journal = trails.get(&left).map_or(0, Vec::len);
         let unknown = trails.get(&left).into_iter().flatten();
         let unknown = unknown.filter(|kept| kept.field("outcome") == "unknown");

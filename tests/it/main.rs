@@ -12,10 +12,16 @@ mod conformance;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
+mod endurance;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "metrics"))]
 mod metrics;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
+mod real_disk;
 #[cfg(test)]
 mod record;
 #[cfg(test)]

@@ -2,5 +2,9 @@
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub(crate) mod batches;
+#[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
+#[path = "../../crash/found.rs"]
+#[expect(dead_code, reason = "the crash test needs more of it")]
+pub(crate) mod found;
 pub(crate) mod namings;
 pub(crate) mod project;
