@@ -44,9 +44,6 @@ pub(super) fn of(parts: &Parts) -> Health {
             SinkState::Stopped => {
                 reasons.push(format!("delivery to sink {} has ended: {error}", sink.name))
             }
-            SinkState::Stopped => {
-                reasons.push(format!("delivery to sink {} has ended: {error}", sink.name))
-            }
             SinkState::Retrying => reasons.push(format!(
                 "sink {} fails and is tried again: {error}",
                 sink.name
