@@ -2,12 +2,12 @@
 
 use std::{
     fs,
-    future::Future,
+    future::poll_fn,
     io::Write,
     path::Path,
-    pin::pin,
+    pin::Pin,
     process::{Command, ExitCode},
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
@@ -56,9 +56,7 @@ pub(crate) fn child(dir: &Path) -> ExitCode {
         .memory_limit(128 * KIB)
         .start_blocking()
         .unwrap();
-    let jobs: Vec<_> = (0..JOBS)
-        .map(|_| audit.scope(large()).buffered().run(async {}))
-        .collect();
+    let jobs: Vec<_> = (0..JOBS).map(|_| begun_job(&audit)).collect();
     let mut said = Said::default();
     let ballast = dir.join("ballast");
     fill(&ballast);
@@ -85,8 +83,27 @@ pub(crate) fn child(dir: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// A job that was let in and ends when it is polled again.
+type BegunJob = Pin<Box<dyn Future<Output = ()>>>;
+
+fn begun_job(audit: &Audit) -> BegunJob {
+    let mut polls = 0;
+    let work = poll_fn(move |_| {
+        polls += 1;
+        if polls == 1 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    });
+    let mut job: BegunJob = Box::pin(audit.scope(large()).buffered().run(work));
+    let polled = job.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    job
+}
+
 /// What each sort of caller is told, and what is counted.
-fn while_it_is_full<F: Future<Output = ()>>(audit: &Audit, jobs: Vec<F>) {
+fn while_it_is_full(audit: &Audit, jobs: Vec<BegunJob>) {
     // Refuse: what must not happen unseen does not begin.
     let strict = audit.scope(large()).strict();
     let strict = found::block_on(strict.run(async { panic!("it must not begin") }));
@@ -99,8 +116,8 @@ fn while_it_is_full<F: Future<Output = ()>>(audit: &Audit, jobs: Vec<F>) {
     let full = audit.stats();
     assert!(full.rejected_full > 0 && full.lost == 0, "{full:#?}");
     // Work that was let in before still leaves its record, as far as memory goes.
-    for job in jobs {
-        let polled = pin!(job).poll(&mut Context::from_waker(Waker::noop()));
+    for mut job in jobs {
+        let polled = job.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_ready(), "nobody waits while the disk fails");
     }
     let stats = audit.stats();
