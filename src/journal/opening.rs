@@ -98,6 +98,12 @@ impl Orphan {
     pub(crate) fn before(&self) -> Before {
         Before::of(&self.recovered)
     }
+
+    /// How many records it holds.
+    #[cfg(test)]
+    pub(crate) fn next(&self) -> u64 {
+        self.recovered.next()
+    }
 }
 
 impl Left {

@@ -246,8 +246,10 @@ impl Writer {
         for event in trouble.into_iter().chain(step) {
             shared.tell(event);
         }
-        drop(state);
+        // Under it as well: who sees that nothing waits finds the mark moved. Only our own threads
+        // wait for the mark, and their wakers do no more than wake them.
         shared.mark.send_replace(head.size);
+        drop(state);
         self.wake(&fate, head);
         shared.idle.notify_all();
         self.reserve.restore(&*self.disk, &self.held.dir);

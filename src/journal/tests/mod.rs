@@ -23,6 +23,7 @@ mod crash;
 mod failing;
 mod flip;
 mod foreign;
+mod model;
 mod stalled;
 mod strangers;
 mod torn;
