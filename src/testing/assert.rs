@@ -39,11 +39,7 @@ macro_rules! assert_recorded {
 ///
 /// When no record or more than one has them; the message shows what the nearest record lacks.
 #[track_caller]
-#[expect(
-    clippy::panic,
-    clippy::must_use_candidate,
-    reason = "an assertion, whose record is often enough looked at"
-)]
+#[expect(clippy::panic, reason = "an assertion")]
 pub fn expect_recorded(trail: &TestTrail, expected: &Value) -> Record {
     let action = expected["action"].as_str();
     let own_too = action.is_some_and(is_own_action);
