@@ -15,6 +15,9 @@ mod docs;
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod input;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "metrics"))]
