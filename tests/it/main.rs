@@ -28,6 +28,9 @@ mod real_disk;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+#[cfg(all(feature = "file", feature = "sqlite"))]
+mod restore;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod scope;
 #[cfg(test)]
