@@ -1,12 +1,27 @@
 //! A secret that is planted, and searched for in everything that was written.
 
-use std::{io, path::Path};
+use std::{collections::HashSet, io, path::Path};
+
+use crate::text::clean;
 
 /// A planted secret.
 ///
 /// Give [`text`](Self::text) to the code under test wherever a client could put a password, then
-/// search what was written. It is found in plain, JSON-escaped, percent-encoded, base64 and
-/// hexadecimal form.
+/// search what was written. It is found
+///
+/// - as it is, and inside a text of JSON: escaped as little or as much as JSON allows;
+/// - as a record writes it, with control and invisible characters as visible escapes;
+/// - percent-encoded, with digits of either case, and with `+` for a space;
+/// - in base64 and base64url, wherever in the encoded bytes it begins; in hexadecimal.
+///
+/// # What is not searched
+///
+/// Only bytes that stand together are found, in one of these forms:
+///
+/// - a compressed file (`.zst`) hides everything: unpack it first, or test without compression;
+/// - a database splits a long text over pages, and keeps removed rows: search what a query or an
+///   export gives, not only the database's file;
+/// - a hash, another encoding, or a form within another (base64 of JSON) is not known here.
 ///
 /// ```
 /// use tower_audit::{Record, testing::{Canary, TestTrail}};
@@ -21,10 +36,14 @@ use std::{io, path::Path};
 #[derive(Debug, Clone)]
 pub struct Canary {
     text: String,
-    forms: Vec<(&'static str, Vec<u8>)>,
+    forms: Vec<Form>,
 }
 
 impl Canary {
+    /// The fewest bytes a secret may have. In base64 only its inner bytes are certain, and fewer
+    /// than these stand in anything by chance.
+    pub const MIN_BYTES: usize = 8;
+
     /// A secret that occurs nowhere else; `label` tells several of one test apart.
     #[must_use]
     pub fn new(label: &str) -> Self {
@@ -33,31 +52,28 @@ impl Canary {
     }
 
     /// A secret of your own; long enough to occur nowhere by chance.
+    ///
+    /// # Panics
+    ///
+    /// When it has fewer than [`MIN_BYTES`](Self::MIN_BYTES): a search for it would prove nothing.
     #[must_use]
     pub fn of(text: impl Into<String>) -> Self {
         let text = text.into();
-        let bytes = text.as_bytes();
-        let mut hex = Vec::new();
-        crate::evidence::write_hex(bytes, &mut hex);
-        let percent: String = bytes.iter().map(|byte| percent(*byte)).collect();
-        let mut forms = vec![
-            ("plain", bytes.to_vec()),
-            (
-                "JSON with escaped slashes",
-                text.replace('/', "\\/").into_bytes(),
-            ),
-            ("percent-encoded", percent.clone().into_bytes()),
-            ("percent-encoded", percent.to_lowercase().into_bytes()),
-            ("hexadecimal", hex.clone()),
-            ("hexadecimal", hex.to_ascii_uppercase()),
-        ];
-        // In base64 the text may begin at any of three places; the edges depend on what is around.
-        for skip in 0..3 {
-            let whole = bytes.get(skip..).unwrap_or_default();
-            let inner = whole.get(..whole.len() / 3 * 3).unwrap_or_default();
-            forms.push(("base64", base64(inner, *b"+/")));
-            forms.push(("base64url", base64(inner, *b"-_")));
-        }
+        assert!(
+            text.len() >= Self::MIN_BYTES,
+            "a planted secret of {} bytes stands in other data by chance; take at least {}",
+            text.len(),
+            Self::MIN_BYTES
+        );
+        let mut forms = vec![("plain", text.clone().into_bytes())];
+        json_forms("JSON", &text, &mut forms);
+        let (visible, _) = clean(&text, usize::MAX);
+        forms.push(("visible escapes", visible.clone().into_owned().into_bytes()));
+        json_forms("visible escapes in JSON", &visible, &mut forms);
+        encoded_forms(text.as_bytes(), &mut forms);
+        // Most secrets need no escape, and look the same in several forms.
+        let mut seen = HashSet::new();
+        forms.retain(|(_, form)| seen.insert(form.clone()));
         Self { text, forms }
     }
 
@@ -96,13 +112,68 @@ impl Canary {
     }
 }
 
-fn percent(byte: u8) -> String {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
+type Form = (&'static str, Vec<u8>);
+
+/// A text inside a text of JSON: as serde writes it, and as writers do that escape slashes, or all
+/// that is not ASCII.
+fn json_forms(name: &'static str, text: &str, forms: &mut Vec<Form>) {
+    let Ok(quoted) = serde_json::to_string(text) else {
+        return;
+    };
+    let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+    let units = |hex: fn(u16) -> String| {
+        let mut ascii = String::new();
+        for character in inner.chars() {
+            if character.is_ascii() {
+                ascii.push(character);
+            } else {
+                let mut buffer = [0; 2];
+                ascii.extend(
+                    character
+                        .encode_utf16(&mut buffer)
+                        .iter()
+                        .map(|it| hex(*it)),
+                );
+            }
         }
-        _ => format!("%{byte:02X}"),
+        ascii
+    };
+    let lower = units(|unit| format!("\\u{unit:04x}"));
+    let upper = units(|unit| format!("\\u{unit:04X}"));
+    for form in [inner, &lower, &upper] {
+        forms.push((name, form.into()));
+        forms.push((name, form.replace('/', "\\/").into_bytes()));
     }
+}
+
+fn encoded_forms(bytes: &[u8], forms: &mut Vec<Form>) {
+    let upper = |byte: u8| format!("%{byte:02X}");
+    let lower = |byte: u8| format!("%{byte:02x}");
+    for percent in [percent(bytes, upper), percent(bytes, lower)] {
+        forms.push(("percent-encoded", percent.replace("%20", "+").into_bytes()));
+        forms.push(("percent-encoded", percent.into_bytes()));
+    }
+    let mut hex = Vec::new();
+    crate::evidence::write_hex(bytes, &mut hex);
+    forms.push(("hexadecimal", hex.to_ascii_uppercase()));
+    forms.push(("hexadecimal", hex));
+    // In base64 the text may begin at any of three places; the edges depend on what is around.
+    for skip in 0..3 {
+        let whole = bytes.get(skip..).unwrap_or_default();
+        let inner = whole.get(..whole.len() / 3 * 3).unwrap_or_default();
+        forms.push(("base64", base64(inner, *b"+/")));
+        forms.push(("base64url", base64(inner, *b"-_")));
+    }
+}
+
+fn percent(bytes: &[u8], encode: impl Fn(u8) -> String) -> String {
+    let piece = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(*byte).to_string()
+        }
+        other => encode(*other),
+    };
+    bytes.iter().map(piece).collect()
 }
 
 /// Whole groups of three bytes only, so that no padding is needed.
@@ -138,8 +209,9 @@ mod tests {
         let canary = Canary::of("canary/a+b=c0123456789");
         for (name, bytes) in [
             ("plain", "xx canary/a+b=c0123456789 yy"),
-            ("JSON with escaped slashes", r"canary\/a+b=c0123456789"),
+            ("JSON", r"canary\/a+b=c0123456789"),
             ("percent-encoded", "?q=canary%2Fa%2Bb%3Dc0123456789"),
+            ("percent-encoded", "?q=canary%2fa%2bb%3dc0123456789"),
             (
                 "hexadecimal",
                 "63616e6172792f612b623d6330313233343536373839",
@@ -152,5 +224,50 @@ mod tests {
             assert_eq!(canary.find_in(bytes.as_bytes()), Some(name), "{bytes}");
         }
         assert_eq!(canary.find_in(b"canary/a+b=c012345678"), None);
+    }
+
+    #[test]
+    fn a_secret_with_special_characters_is_found_escaped() {
+        let canary = Canary::of("Pa \"ss\\w\nörd\u{202e}😀/X");
+        for (name, bytes) in [
+            ("JSON", "Pa \\\"ss\\\\w\\nörd\u{202e}😀/X"),
+            ("JSON", r#""Pa \"ss\\w\n\u00f6rd\u202e\ud83d\ude00\/X""#),
+            ("JSON", r#"Pa \"ss\\w\n\u00F6rd\u202E\uD83D\uDE00/X"#),
+            ("visible escapes", r#"Pa "ss\w\nörd\u{202e}😀/X"#),
+            (
+                "visible escapes in JSON",
+                r#"Pa \"ss\\w\\nörd\\u{202e}😀/X"#,
+            ),
+            (
+                "percent-encoded",
+                "Pa%20%22ss%5cw%0a%c3%b6rd%e2%80%ae%f0%9f%98%80%2fX",
+            ),
+            (
+                "percent-encoded",
+                "Pa+%22ss%5Cw%0A%C3%B6rd%E2%80%AE%F0%9F%98%80%2FX",
+            ),
+        ] {
+            assert_eq!(canary.find_in(bytes.as_bytes()), Some(name), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_in_a_record_that_carries_it() {
+        let canary = Canary::of("tab\there \"and\" nul\0 end");
+        let trail = crate::testing::TestTrail::start();
+        let record = crate::Record::new("user.login").failure(canary.text());
+        trail.audit().record(record).unwrap();
+        let found: Vec<_> = trail
+            .lines()
+            .iter()
+            .filter_map(|line| canary.find_in(line.as_bytes()))
+            .collect();
+        assert_eq!(found, ["visible escapes in JSON"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "of 7 bytes stands in other data by chance; take at least 8")]
+    fn a_secret_that_is_too_short_proves_nothing() {
+        let _ = Canary::of("hunter2");
     }
 }

@@ -8,7 +8,7 @@ pub mod disk;
 pub mod sinks;
 mod trail;
 
-pub use assert::expect_recorded;
+pub use assert::{expect_catalogued, expect_recorded};
 pub use canary::Canary;
 pub use clock::{FixedClock, FixedIds};
 pub use serde_json::json;

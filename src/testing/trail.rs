@@ -9,7 +9,7 @@ use crate::{
     Audit, AuditBuilder,
     disk::SharedDisk,
     journal::{Most, Reader, block_on},
-    record::Record,
+    record::{Actor, ActorType, Record},
 };
 
 /// A running trail on a disk in memory.
@@ -86,7 +86,8 @@ impl TestTrail {
         &self.disk
     }
 
-    /// Everything the service recorded so far, in order; without the trail's records about itself.
+    /// Everything the service recorded so far, in order; without the trail's records about itself:
+    /// actions that begin with `audit.`, by the system.
     ///
     /// # Panics
     ///
@@ -94,8 +95,7 @@ impl TestTrail {
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         let all = self.everything().into_iter();
-        all.filter(|record| !record.action.as_str().starts_with("audit."))
-            .collect()
+        all.filter(|record| !is_own(record)).collect()
     }
 
     /// Everything in the trail, in order; with its records about itself.
@@ -155,6 +155,18 @@ impl TestTrail {
     pub fn shutdown(&self) -> crate::ShutdownReport {
         self.audit.shutdown_blocking(Duration::from_secs(10))
     }
+}
+
+/// Whether the trail wrote this about itself. A service may have an action of the noun `audit`,
+/// such as an export of the trail: then somebody did it.
+pub(super) fn is_own(record: &Record) -> bool {
+    let by_system = |actor: &Actor| actor.kind == ActorType::System;
+    is_own_action(record.action.as_str()) && record.actor.as_ref().is_some_and(by_system)
+}
+
+/// Whether the trail's records about itself have such an action.
+pub(super) fn is_own_action(action: &str) -> bool {
+    action.starts_with("audit.")
 }
 
 /// Whether `actual` has everything that `expected` has: objects by their members, lists by their

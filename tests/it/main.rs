@@ -15,6 +15,9 @@ mod docs;
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod input;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "metrics"))]
@@ -24,6 +27,9 @@ mod metrics;
 mod real_disk;
 #[cfg(test)]
 mod record;
+#[cfg(test)]
+#[cfg(all(feature = "file", feature = "sqlite"))]
+mod restore;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod scope;
