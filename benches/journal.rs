@@ -19,13 +19,12 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use support::{
-    Asked, Bar, Fallible, Series, Unit, compare,
+    Asked, Bar, Fallible, Series, Unit, Watch, compare,
     facts::{Facts, SERVICE},
-    micros_each, per_second,
     place::{self, Place},
     timed,
 };
@@ -78,18 +77,18 @@ fn record(audit: &Audit, make: impl Fn() -> Record) -> Done {
 }
 
 fn buffered(asked: &Asked, place: &Place) -> Fallible<()> {
-    let records = asked.or_quick(1_000_000, 20_000);
+    let records = asked.or_quick(1_000_000, 200_000);
     let appender = Appender::install(place)?;
     let (mut ours, mut theirs) = (Series::default(), Series::default());
     for _ in 0..asked.rounds() {
         let dir = place.join("journal");
         let audit = start(&dir)?;
-        let ((), time) = timed(|| one_producer(&audit, records))?;
-        ours.0.push(per_second(records, time));
+        let ((), taken) = timed(|| one_producer(&audit, records))?;
+        ours.rate(records, taken);
         stop(&audit, &dir)?;
 
-        let ((), time) = timed(|| appender.events(records))?;
-        theirs.0.push(per_second(records, time));
+        let ((), taken) = timed(|| appender.events(records))?;
+        theirs.rate(records, taken);
         place::settle(&appender.path)?;
     }
     compare(
@@ -179,15 +178,15 @@ impl<W: Write> Write for Counted<W> {
 const TASKS: usize = 256;
 
 fn durable(asked: &Asked, place: &Place) -> Fallible<()> {
-    let records = asked.or_quick(1_000_000, 20_000);
+    let records = asked.or_quick(1_000_000, 200_000);
     let runtime = tokio::runtime::Runtime::new()?;
     let (mut waiting, mut tasks, mut alone) = Default::default();
     for _ in 0..asked.rounds() {
         let round = |series: &mut Series, run: &dyn Fn(&Audit) -> Fallible<()>| {
             let dir = place.join("journal");
             let audit = start(&dir)?;
-            let ((), time) = timed(|| run(&audit))?;
-            series.0.push(per_second(records, time));
+            let ((), taken) = timed(|| run(&audit))?;
+            series.rate(records, taken);
             stop(&audit, &dir)
         };
         round(&mut waiting, &|audit| {
@@ -229,9 +228,10 @@ fn many(
             let audit = audit.clone();
             tasks.spawn(async move {
                 for number in (first..records).step_by(TASKS) {
-                    match wait {
-                        Wait::ForTheSync => drop(audit.commit(Facts::new(number).record()).await?),
-                        Wait::Never => record(&audit, || Facts::new(number).record())?,
+                    if let Wait::ForTheSync = wait {
+                        let _receipt = audit.commit(Facts::new(number).record()).await?;
+                    } else {
+                        record(&audit, || Facts::new(number).record())?;
                     }
                 }
                 Done::Ok(())
@@ -256,18 +256,18 @@ fn alone(asked: &Asked, place: &Place) -> Fallible<()> {
         .open(place.join("bare.jsonl"))?;
     let (mut ours, mut theirs) = (Series::default(), Series::default());
     for round in 0..rounds {
-        let begun = Instant::now();
+        let watch = Watch::start();
         for number in 0..each {
             let _receipt = audit.commit_blocking(Facts::new(round * each + number).record())?;
         }
-        ours.0.push(micros_each(each, begun.elapsed()));
+        ours.each(each, watch.taken());
 
-        let begun = Instant::now();
+        let watch = Watch::start();
         for _ in 0..each {
             bare.write_all(&bytes)?;
             bare.sync_data()?;
         }
-        theirs.0.push(micros_each(each, begun.elapsed()));
+        theirs.each(each, watch.taken());
     }
     compare(
         &format!("One Durable record alone, {} bytes", bytes.len()),

@@ -6,11 +6,10 @@
 
 pub(crate) mod facts;
 pub(crate) mod place;
+#[cfg(feature = "sqlite")]
+pub(crate) mod plain;
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// What any step may fail with; `main` prints it.
 pub(crate) type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
@@ -66,33 +65,66 @@ fn load() -> String {
 
 /// Measurements of one thing, one for each round.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Series(pub(crate) Vec<f64>);
+pub(crate) struct Series {
+    /// What is compared.
+    pub(crate) values: Vec<f64>,
+    /// Microseconds of processor time for each record, all threads and the kernel together.
+    pub(crate) cpu: Vec<f64>,
+}
 
 impl Series {
+    /// Takes a round of so many records as records in a second.
+    pub(crate) fn rate(&mut self, records: u64, taken: Taken) {
+        self.values.push(per_second(records, taken.wall));
+        self.cpu.push(micros_each(records, taken.cpu));
+    }
+
+    /// Takes a round of so many as microseconds for each.
+    pub(crate) fn each(&mut self, records: u64, taken: Taken) {
+        self.values.push(micros_each(records, taken.wall));
+        self.cpu.push(micros_each(records, taken.cpu));
+    }
+
+    /// Takes a round as milliseconds.
+    pub(crate) fn once(&mut self, taken: Taken) {
+        self.values.push(taken.wall.as_secs_f64() * 1e3);
+    }
+
     /// The middle one, or the mean of the two in the middle.
     pub(crate) fn median(&self) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
-        let half = sorted.len() / 2;
-        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
-        if sorted.len().is_multiple_of(2) {
-            f64::midpoint(at(half.wrapping_sub(1)), at(half))
-        } else {
-            at(half)
-        }
+        median(&self.values)
     }
 
     fn lowest(&self) -> f64 {
-        self.0.iter().copied().fold(f64::INFINITY, f64::min)
+        self.values.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     fn highest(&self) -> f64 {
-        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+        self.values
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// This against another, round by round: what disturbs a round disturbs both.
     fn over(&self, other: &Self) -> Self {
-        Self(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
+        let pairs = self.values.iter().zip(&other.values);
+        Self {
+            values: pairs.map(|(ours, theirs)| ours / theirs).collect(),
+            cpu: Vec::new(),
+        }
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let half = sorted.len() / 2;
+    let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
+    if sorted.len().is_multiple_of(2) {
+        f64::midpoint(at(half.wrapping_sub(1)), at(half))
+    } else {
+        at(half)
     }
 }
 
@@ -142,16 +174,15 @@ pub(crate) enum Bar {
     AtMost { bar: f64, aim: f64 },
 }
 
-impl fmt::Display for Bar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtLeast { bar, aim } => write!(f, "bar ≥ {bar}×, aim ≥ {aim}×"),
-            Self::AtMost { bar, aim } => write!(f, "bar ≤ {bar}×, aim ≤ {aim}×"),
-        }
-    }
-}
-
 impl Bar {
+    fn show(self, unit: &str) -> String {
+        let (sign, bar, aim) = match self {
+            Self::AtLeast { bar, aim } => ('≥', bar, aim),
+            Self::AtMost { bar, aim } => ('≤', bar, aim),
+        };
+        format!("bar {sign} {bar} {unit}, aim {sign} {aim} {unit}")
+    }
+
     fn verdict(self, ratio: f64) -> &'static str {
         let (holds, reached) = match self {
             Self::AtLeast { bar, aim } => (ratio >= bar, ratio >= aim),
@@ -178,27 +209,94 @@ pub(crate) fn compare(
     println!("  ours       {}", unit.line(ours));
     println!("  reference  {}  {}", unit.line(reference.1), reference.0);
     println!(
-        "  ratio      {}  {bar}: {}",
+        "  ratio      {}  {}: {}",
         Unit::Ratio.line(&ratio),
+        bar.show("×"),
         bar.verdict(ratio.median())
+    );
+    println!(
+        "  processor  {:.2} µs a record, reference {:.2} µs",
+        median(&ours.cpu),
+        median(&reference.1.cpu)
     );
 }
 
-/// How long it took.
-pub(crate) fn timed<T>(run: impl FnOnce() -> Fallible<T>) -> Fallible<(T, Duration)> {
-    let begun = Instant::now();
-    let made = run()?;
-    Ok((made, begun.elapsed()))
+/// Prints what has no reference.
+pub(crate) fn show(title: &str, unit: Unit, series: &Series) {
+    println!("\n{title}\n  ours       {}", unit.line(series));
 }
 
-/// So many in this time, in a second.
+/// Prints memory in MiB and what it is more than at the beginning.
+pub(crate) fn added(title: &str, (then, before): (&Series, &Series), bar: Bar) {
+    let pairs = then.values.iter().zip(&before.values);
+    let more = Series {
+        values: pairs.map(|(then, before)| then - before).collect(),
+        cpu: Vec::new(),
+    };
+    show(title, Unit::Mib, then);
+    println!("  idle       {}", Unit::Mib.line(before));
+    println!(
+        "  more       {}  {}: {}",
+        Unit::Mib.line(&more),
+        bar.show("MiB"),
+        bar.verdict(more.median())
+    );
+}
+
+/// Prints a line.
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// What a run took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
+/// Measures from its making on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watch {
+    begun: Instant,
+    cpu: Duration,
+}
+
+impl Watch {
+    pub(crate) fn start() -> Self {
+        Self {
+            begun: Instant::now(),
+            cpu: cpu(),
+        }
+    }
+
+    pub(crate) fn taken(self) -> Taken {
+        Taken {
+            wall: self.begun.elapsed(),
+            cpu: cpu() - self.cpu,
+        }
+    }
+}
+
+/// The processor time of this process so far.
+fn cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(now).unwrap_or_default()
+}
+
+/// What it took.
+pub(crate) fn timed<T>(run: impl FnOnce() -> Fallible<T>) -> Fallible<(T, Taken)> {
+    let watch = Watch::start();
+    let made = run()?;
+    Ok((made, watch.taken()))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate for a person")]
-pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
+fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 
-/// Microseconds for each of so many.
 #[expect(clippy::cast_precision_loss, reason = "a time for a person")]
-pub(crate) fn micros_each(count: u64, time: Duration) -> f64 {
+fn micros_each(count: u64, time: Duration) -> f64 {
     time.as_secs_f64() * 1e6 / count as f64
 }
