@@ -15,6 +15,7 @@ mod delivery;
 pub mod disk;
 pub mod evidence;
 mod journal;
+pub mod offline;
 pub mod record;
 pub mod sink;
 #[cfg(feature = "sqlite")]

@@ -30,8 +30,8 @@
 
 mod backoff;
 mod call;
-mod cursor;
-mod dead_letter;
+pub(crate) mod cursor;
+pub(crate) mod dead_letter;
 mod event;
 #[cfg(test)]
 mod fake;
@@ -42,10 +42,6 @@ mod journal_source;
 mod name;
 mod offer;
 mod pick;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command that replays is not built yet")
-)]
 pub(crate) mod replay;
 mod source;
 mod stats;
@@ -60,7 +56,8 @@ use std::{fmt, sync::Arc, time::Duration};
 pub(crate) use event::{DeliveryEvent, Listener, What};
 pub(crate) use journal_source::JournalSource;
 pub(crate) use name::SinkName;
-pub(crate) use supervisor::Supervisor;
+pub(crate) use source::Source;
+pub(crate) use supervisor::{Ending, Supervisor};
 
 use crate::{clock::Clock, disk::SharedDisk};
 

@@ -33,6 +33,22 @@ impl StdLock {
     }
 }
 
+/// Whether somebody has the lock on a file of the machine; nobody has one on a file that is not
+/// there.
+///
+/// Asks for a shared lock and gives it back: whoever wants the lock in that moment is refused.
+pub(crate) fn is_locked(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 impl DiskLock for StdLock {}
 
 impl Drop for StdLock {

@@ -41,6 +41,7 @@ mod portable;
 mod whole;
 
 pub use self::local::StdDisk;
+pub(crate) use self::lock::is_locked;
 pub(crate) use self::whole::{read_bounded, replace};
 
 /// How a disk is passed around.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::disk::{Disk, DiskLock, read_bounded};
 
-use super::error::OpenError;
+use super::{error::OpenError, segment};
 
 const PREFIX: &str = "trail-";
 const LOCK: &str = "lock";
@@ -32,9 +32,31 @@ pub(crate) fn dir_of(base: &Path, id: Uuid) -> PathBuf {
 }
 
 /// The trail that a directory name stands for.
-pub(crate) fn parse(name: &str) -> Option<Uuid> {
+fn parse(name: &str) -> Option<Uuid> {
     let id = Uuid::try_parse(name.strip_prefix(PREFIX)?).ok()?;
     (dir_of(Path::new(""), id) == Path::new(name)).then_some(id)
+}
+
+/// The lock file of a trail.
+pub(crate) fn lock_of(dir: &Path) -> PathBuf {
+    dir.join(LOCK)
+}
+
+/// The trails of a directory: the one that it is, or all below it, oldest first. `None`: there is
+/// neither a segment nor a trail in it.
+pub(crate) fn find(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+    let (segments, _) = segment::list(disk, dir)?;
+    if !segments.is_empty() || named(dir).is_some() {
+        return Ok(Some(vec![dir.into()]));
+    }
+    let ids = list(disk, dir)?;
+    let dirs: Vec<PathBuf> = ids.into_iter().map(|id| dir_of(dir, id)).collect();
+    Ok((!dirs.is_empty()).then_some(dirs))
+}
+
+/// The trail that a directory is named for.
+pub(crate) fn named(dir: &Path) -> Option<Uuid> {
+    parse(dir.file_name()?.to_str()?)
 }
 
 /// Makes the base directory, if it is missing.
@@ -58,7 +80,7 @@ pub(crate) fn list(disk: &dyn Disk, base: &Path) -> io::Result<Vec<Uuid>> {
 /// Takes a trail, if nobody holds it.
 pub(crate) fn hold(disk: &dyn Disk, base: &Path, id: Uuid) -> Result<Option<Held>, OpenError> {
     let dir = dir_of(base, id);
-    let path = dir.join(LOCK);
+    let path = lock_of(&dir);
     match disk.lock(&path) {
         Ok(lock) => Ok(Some(Held { id, dir, lock })),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

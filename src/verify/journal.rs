@@ -1,6 +1,11 @@
 //! Which trails there are, and the look at each while it may be changing.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use uuid::Uuid;
 
 use crate::{
     disk::Disk,
@@ -21,10 +26,10 @@ const ATTEMPTS: usize = 4;
 
 /// A directory that holds a trail.
 #[derive(Debug)]
-pub(super) struct TrailDir {
-    pub(super) dir: std::path::PathBuf,
+struct TrailDir {
+    dir: PathBuf,
     /// The name that the directory gives it.
-    pub(super) named: Option<uuid::Uuid>,
+    named: Option<Uuid>,
 }
 
 /// Checks the trails of a directory: all below a base directory, or the one that it is.
@@ -58,28 +63,14 @@ pub fn journal(dir: impl AsRef<Path>, options: Options<'_>) -> Result<Report, Ve
 }
 
 /// The trails in or below a directory, oldest first.
-pub(super) fn find(disk: &dyn Disk, dir: &Path) -> Result<Vec<TrailDir>, VerifyError> {
-    let named = dir
-        .file_name()
-        .and_then(|name| trails::parse(name.to_str()?));
-    let (segments, _) = list(disk, dir)?;
-    if !segments.is_empty() || named.is_some() {
-        return Ok(vec![TrailDir {
-            dir: dir.into(),
-            named,
-        }]);
-    }
-    let ids = trails::list(disk, dir).map_err(VerifyError::io("list", dir))?;
-    if ids.is_empty() {
-        return Err(VerifyError::NotAJournal { dir: dir.into() });
-    }
-    Ok(ids
-        .into_iter()
-        .map(|id| TrailDir {
-            dir: trails::dir_of(dir, id),
-            named: Some(id),
-        })
-        .collect())
+fn find(disk: &dyn Disk, dir: &Path) -> Result<Vec<TrailDir>, VerifyError> {
+    let dirs = trails::find(disk, dir).map_err(VerifyError::io("list", dir))?;
+    let dirs = dirs.ok_or_else(|| VerifyError::NotAJournal { dir: dir.into() })?;
+    let trail = |dir: PathBuf| TrailDir {
+        named: trails::named(&dir),
+        dir,
+    };
+    Ok(dirs.into_iter().map(trail).collect())
 }
 
 fn list(disk: &dyn Disk, dir: &Path) -> Result<(Vec<SegmentName>, u64), VerifyError> {

@@ -100,7 +100,8 @@ pub enum VerifyError {
     /// The directory is neither one trail nor the base directory of trails. Name the directory
     /// that the service has as `AUDIT_DIR`, or one `trail-<uuid>` in it.
     #[error(
-        "{} is not an audit journal: there is no segment (*.jsonl) and no trail-<uuid> in it",
+        "{} is not an audit journal: there is no segment (*.jsonl) and no trail-<uuid> in it; \
+         name the AUDIT_DIR of a service, or one trail in it",
         dir.display()
     )]
     NotAJournal {

@@ -1,13 +1,18 @@
 //! Runs the cases and counts, in the form that `cargo test` prints.
 
 use std::{
+    fmt::Debug,
     io::Write,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
 
 use crate::place::Place;
+
+/// Checks that run at a time, where a case does so.
+const WORKERS: usize = 3;
 
 /// How the checks of a case ended.
 #[derive(Debug, Default)]
@@ -48,11 +53,47 @@ impl Tally {
         self.note = note;
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
     }
+}
+
+/// What checks in parallel came to.
+#[derive(Debug)]
+pub(crate) struct Checked<T> {
+    pub(crate) tally: Tally,
+    pub(crate) found: Vec<T>,
+}
+
+/// Runs one check for each item, a few at a time: they wait for the disk more than they compute.
+pub(crate) fn in_parallel<I, T>(items: &[I], check: impl Fn(&I, &Place) -> T + Sync) -> Checked<T>
+where
+    I: Debug + Sync,
+    T: Send,
+{
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let (mut tally, mut found) = (Tally::default(), Vec::new());
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(tally.check(&format!("{item:?}"), |place| check(item, place)));
+        }
+        (tally, found)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(run)).collect();
+        let mut all = Checked {
+            tally: Tally::default(),
+            found: Vec::new(),
+        };
+        for worker in workers {
+            let (tally, found) = worker.join().unwrap();
+            all.tally.add(&tally);
+            all.found.extend(found);
+        }
+        all
+    })
 }
 
 type Case = (&'static str, fn() -> Tally);

@@ -127,7 +127,7 @@ pub(crate) fn everything_holds(dir: &Path, said: &Said) -> Figures {
 }
 
 /// Compares record by record, so that a failure names the first one that differs.
-fn same(place: &str, journal: &Trails, sink: &Trails) {
+pub(crate) fn same(place: &str, journal: &Trails, sink: &Trails) {
     for (trail, records) in journal {
         let delivered = sink.get(trail).map_or(&[][..], Vec::as_slice);
         for (at, record) in records.iter().enumerate() {

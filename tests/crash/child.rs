@@ -5,12 +5,15 @@ use std::{io::Read, path::Path, process::ExitCode, time::Duration};
 use tokio::task::JoinSet;
 use tower_audit::{Actor, Audit, AuditScope, Record, Target};
 
-use crate::{cases::say, place, program::PATIENCE};
+use crate::{cases::say, memory, place, program::PATIENCE};
 
 pub(crate) fn main(args: &[String]) -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["work", dir] => work(Path::new(dir)),
+        ["memory", dir, records] => memory::child(Path::new(dir), records.parse().unwrap()),
+        ["cycle", dir] => cycle(Path::new(dir), After::End),
+        ["cycle", dir, "and wait"] => cycle(Path::new(dir), After::Wait),
         _ => panic!("a child knows no {args:?}"),
     }
 }
@@ -51,6 +54,56 @@ fn work(dir: &Path) -> ExitCode {
             false => ExitCode::FAILURE,
         }
     })
+}
+
+/// What follows the cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// An orderly end.
+    End,
+    /// An open intent, until somebody kills the process.
+    Wait,
+}
+
+/// The smallest run in which a trail does everything: open, commit, roll with an open intent, end.
+///
+/// Any call of the system may fail here: what failed is not said.
+fn cycle(dir: &Path, after: After) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let Ok(audit) = place::small_trail(dir).start_blocking() else {
+        return ExitCode::FAILURE;
+    };
+    runtime.block_on(async {
+        commit(&audit, 0..3).await;
+        let job = audit.scope(record(0, 3)).strict();
+        let work = async {
+            let id = begun();
+            commit(&audit, 4..12).await;
+            id
+        };
+        if let Ok(id) = job.run(work).await
+            && audit.flush().await.is_ok()
+        {
+            say(&format!("settled {id}"));
+        }
+        commit(&audit, 12..14).await;
+        if after == After::Wait {
+            never_settled(audit.clone()).await;
+        }
+    });
+    let report = audit.shutdown_blocking(Duration::from_secs(10));
+    say(&format!("report {report}"));
+    ExitCode::SUCCESS
+}
+
+async fn commit(audit: &Audit, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        if let Ok(receipt) = audit.commit(record(0, number)).await {
+            say(&format!("ack {} {}", receipt.id, receipt.number));
+        }
+    }
 }
 
 fn record(task: u64, number: u64) -> Record {

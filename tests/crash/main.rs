@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `AUDIT_KILL_ROUNDS` | rounds of the kill test | 20 |
 //! | `AUDIT_KILL_SEED` | what its random moments follow from; each run prints its own | by chance |
+//! | `AUDIT_TEST_RECORDS` | records that wait in the memory test | 1000000 |
 //! | `AUDIT_TEST_REQUIRE` | `1`: what cannot be tested here is a failure, not a skip | |
 
 #[cfg(test)]
@@ -17,9 +18,13 @@ mod check;
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod fault;
+#[cfg(test)]
 mod found;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod pair;
 #[cfg(test)]
@@ -38,6 +43,8 @@ fn main() -> std::process::ExitCode {
     cases::main(&[
         ("kill test", kill::kill_test),
         ("pair test", pair::pair_test),
+        ("fault test", fault::fault_test),
+        ("memory test", memory::memory_test),
     ])
 }
 

@@ -1,6 +1,9 @@
 //! A directory with a journal and the sinks beside it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tower_audit::{
@@ -63,5 +66,16 @@ pub(crate) fn trail_with_sinks(dir: &Path) -> AuditBuilder {
     let lines = FileSink::builder(file(dir)).rotate_at_bytes(64 * 1024);
     trail(dir)
         .sink("sqlite", SqliteSink::new(database(dir)))
+        .sink("file", lines.build().unwrap())
+}
+
+/// A trail that makes the same calls in every run, as far as threads let it.
+pub(crate) fn small_trail(dir: &Path) -> AuditBuilder {
+    let lines = FileSink::builder(file(dir)).rotate_at_bytes(4096);
+    trail(dir)
+        .segment_bytes(4096)
+        .reserve_bytes(8192)
+        // A group begins when somebody waits for it, not when it is late.
+        .buffered_delay(Duration::from_secs(3600))
         .sink("file", lines.build().unwrap())
 }

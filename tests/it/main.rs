@@ -4,6 +4,9 @@
 #[cfg(feature = "testing")]
 mod audit;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]

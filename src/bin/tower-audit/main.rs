@@ -1,2 +1,50 @@
-//! c
-fn main() {}
+//! The `tower-audit` command: looks at audit trails and stores from outside.
+//!
+//! It uses the public interface of the crate only, takes no lock that a service could miss, and
+//! changes nothing but what `replay` is told to fill.
+
+mod args;
+mod exit;
+mod filter;
+mod output;
+mod query;
+mod replay;
+mod stats;
+mod tail;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::{
+    args::{Args, Command},
+    exit::{End, Failure},
+    output::Output,
+};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut output = Output::new(args.quiet);
+    let end = run(args, &mut output).and_then(|end| output.flush().map(|()| end));
+    exit::code(end, &mut output)
+}
+
+fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
+    match args.command {
+        Command::Verify(args) => block_on(verify::run(&args, output)),
+        Command::Stats(args) => stats::run(&args, output),
+        Command::Query(args) => block_on(query::run(&args, output)),
+        Command::Tail(args) => block_on(tail::run(&args, output)),
+        Command::Replay(args) => replay::run(&args, output),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<End, Failure>>) -> Result<End, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime
+        .map_err(|error| Failure::new("cannot start", error))?
+        .block_on(work)
+}

@@ -127,7 +127,7 @@ fn whatever_call_fails_and_whatever_a_crash_takes_nothing_is_called_wrong() {
 fn a_segment_that_goes_after_it_was_listed_is_looked_for_once_more() {
     let disk = TestDisk::new();
     let opened = base(&disk).open(TRAIL).unwrap();
-    for text in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+    for text in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
         commit(opened.inbox(), &[text]);
     }
     let segments = || {

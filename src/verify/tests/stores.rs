@@ -139,60 +139,23 @@ async fn what_is_not_delivered_yet_is_no_finding() {
     assert_eq!((kinds(&report), report.records), (vec![], 4), "{report}");
 }
 
+/// What is done to the database, what is found, and under which number.
+#[rustfmt::skip]
+const CHANGES: [(&str, &str, Kind, Option<u64>); 8] = [
+    ("a text", "UPDATE audit_records SET json = replace(json, '146', '147') WHERE number = 3", Kind::Leaf, Some(3)),
+    ("a column", "UPDATE audit_records SET actor_id = '147' WHERE number = 3", Kind::Column, Some(3)),
+    ("an id", "UPDATE audit_records SET id = x'0199aaaa00007000800000000000ffff' WHERE number = 3", Kind::Column, Some(3)),
+    ("a record", "DELETE FROM audit_records WHERE number = 3", Kind::Missing, Some(3)),
+    ("the last record", "DELETE FROM audit_records WHERE number = 9", Kind::Missing, Some(9)),
+    ("the cursor", "UPDATE audit_trails SET next = 8, size = 8", Kind::Cursor, Some(8)),
+    ("the head", "UPDATE audit_trails SET root = zeroblob(32)", Kind::Root, None),
+    ("a number", "UPDATE audit_records SET number = 99 WHERE number = 9", Kind::Missing, Some(9)),
+];
+
 // Trap J7, J8: each change in the database has its reason.
 #[tokio::test]
 async fn a_change_in_the_database_is_found_with_its_number() {
-    let table = [
-        (
-            "a text",
-            "UPDATE audit_records SET json = replace(json, '146', '147') WHERE number = 3",
-            Kind::Leaf,
-            Some(3),
-        ),
-        (
-            "a column",
-            "UPDATE audit_records SET actor_id = '147' WHERE number = 3",
-            Kind::Column,
-            Some(3),
-        ),
-        (
-            "an id",
-            "UPDATE audit_records SET id = x'0199aaaa00007000800000000000ffff' WHERE number = 3",
-            Kind::Column,
-            Some(3),
-        ),
-        (
-            "a record",
-            "DELETE FROM audit_records WHERE number = 3",
-            Kind::Missing,
-            Some(3),
-        ),
-        (
-            "the last record",
-            "DELETE FROM audit_records WHERE number = 9",
-            Kind::Missing,
-            Some(9),
-        ),
-        (
-            "the cursor",
-            "UPDATE audit_trails SET next = 8, size = 8",
-            Kind::Cursor,
-            Some(8),
-        ),
-        (
-            "the head",
-            "UPDATE audit_trails SET root = zeroblob(32)",
-            Kind::Root,
-            None,
-        ),
-        (
-            "a number",
-            "UPDATE audit_records SET number = 99 WHERE number = 9",
-            Kind::Missing,
-            Some(9),
-        ),
-    ];
-    for (name, change, kind, number) in table {
+    for (name, change, kind, number) in CHANGES {
         let both = Both::new().await;
         both.sql(change).await;
         let report = both.check(Options::new()).await;

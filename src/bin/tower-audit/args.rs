@@ -1,0 +1,264 @@
+//! What can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use tower_audit::{evidence::TreeHead, verify::Expected};
+use uuid::Uuid;
+
+use crate::filter::Filter;
+
+/// Looks at audit trails and stores: who did what, and whether all of it is still there.
+#[derive(Debug, Parser)]
+#[command(name = "tower-audit", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all is well, 1 something is wrong (a finding, a refused record), 2 it could not be done.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check that nothing in a trail or store was changed, added or removed
+    #[command(after_help = VERIFY)]
+    Verify(VerifyArgs),
+    /// Show what is in a journal, and how far each sink has come
+    #[command(after_help = STATS)]
+    Stats(StatsArgs),
+    /// Show records of a store, newest first
+    #[command(after_help = QUERY)]
+    Query(QueryArgs),
+    /// Show the records of a store that arrived last, and those that still arrive
+    #[command(after_help = TAIL)]
+    Tail(TailArgs),
+    /// Deliver the records of a journal to a sink, once
+    #[command(after_help = REPLAY)]
+    Replay(ReplayArgs),
+}
+
+const VERIFY: &str = "\
+Examples:
+  tower-audit verify /var/lib/docs/audit              all trails below a base directory
+  tower-audit verify /var/lib/docs/audit/trail-0199…  one trail
+  tower-audit verify --store sqlite://audit.db        what a sink stored
+  tower-audit verify /var/lib/docs/audit --store sqlite://audit.db
+                                                      both, and that they hold the same
+  tower-audit verify DIR --expect 0199…:4711:9f86…    against a tree head that was kept elsewhere
+
+A service may write meanwhile; nothing is locked or changed. Without a tree head from elsewhere the
+check tells that a trail is consistent, not that nobody rewrote it as a whole.
+Exit codes: 0 everything holds, 1 a finding, 2 it could not be checked.";
+
+const STATS: &str = "\
+Examples:
+  tower-audit stats /var/lib/docs/audit
+  tower-audit stats /var/lib/docs/audit --json | jq '.sinks[] | select(.behind > 1000)'
+
+Whether a process holds a trail is found out by asking for its lock for a moment.";
+
+const QUERY: &str = "\
+Examples:
+  tower-audit query --store sqlite://audit.db
+  tower-audit query --store sqlite://audit.db --action 'user.*' --outcome denied --from 24h
+  tower-audit query --store sqlite://audit.db --actor 146 --from 2026-11-01 --to 2026-12-01
+  tower-audit query --store sqlite://audit.db --all --limit none --json > records.jsonl
+
+Times are RFC 3339 (2026-11-20T13:34:01Z), a day in UTC (2026-11-20), or so long ago (30m, 2h, 7d).
+Without --from and --all, the last 7 days.";
+
+const TAIL: &str = "\
+Examples:
+  tower-audit tail --store sqlite://audit.db
+  tower-audit tail --store sqlite://audit.db -f --action 'user.*'
+  tower-audit tail --store sqlite://audit.db -f --json | jq .action
+
+The order is that of arrival in the store: a record that was delivered late, after an outage, is not
+missed, although its time is long past.";
+
+const REPLAY: &str = "\
+Examples:
+  tower-audit replay /var/lib/docs/audit --to sqlite://copy.db
+  tower-audit replay /var/lib/docs/audit --to 'file:///backup/audit.jsonl?compress=zstd'
+  tower-audit replay /var/lib/docs/audit --to sqlite://audit.db --dead sqlite
+
+A sink that keeps its own position gets only what it has not. The cursors of a service are not
+moved, and it may run meanwhile. With --dead, what a sink refused is delivered again, from the
+dead letters kept under its name; the file stays: remove it when all went well.
+Exit codes: 0 everything is delivered, 1 some records were refused or are gone, 2 it was given up.";
+
+#[derive(Debug, ClapArgs)]
+#[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["dir", "store"])))]
+pub(crate) struct VerifyArgs {
+    /// The base directory of a service's trails (its AUDIT_DIR), or one trail in it
+    pub(crate) dir: Option<PathBuf>,
+    /// The store to check, such as sqlite://audit.db
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// A tree head that the trail must have, or have had; may be given more than once
+    #[arg(long, value_name = "TRAIL:SIZE:ROOT", value_parser = expected)]
+    pub(crate) expect: Vec<Expected>,
+    /// A receipt that must hold; may be given more than once
+    #[arg(long, value_name = "TRAIL:NUMBER:LEAF:SIZE:ROOT", value_parser = receipt)]
+    pub(crate) receipt: Vec<Expected>,
+    /// Print the whole report as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StatsArgs {
+    /// The base directory of a service's trails (its AUDIT_DIR), or one trail in it
+    pub(crate) dir: PathBuf,
+    /// Print one line of JSON for each trail
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QueryArgs {
+    /// The store to read, such as sqlite://audit.db
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Look at all times, not only at the last 7 days
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) all: bool,
+    /// At most so many records, or `none` for no limit
+    #[arg(long, value_name = "RECORDS", default_value = "100", value_parser = limit)]
+    pub(crate) limit: Limit,
+    /// Print one record a line, exactly as it is stored
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TailArgs {
+    /// The store to read, such as sqlite://audit.db
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Go on with what arrives, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Begin with so many of the records that arrived last
+    #[arg(long, short = 'n', value_name = "RECORDS", default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Print one record a line, exactly as it is stored
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    /// The base directory of a service's trails (its AUDIT_DIR), or one trail in it
+    pub(crate) dir: PathBuf,
+    /// The sink to fill, such as sqlite://copy.db or file:///backup/audit.jsonl
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// Only what the sink of this name refused; `tower-audit stats` shows which
+    #[arg(long, value_name = "SINK")]
+    pub(crate) dead: Option<String>,
+    /// Print the counts as one line of JSON for each trail
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How many records are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<usize>);
+
+fn limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "none" => Ok(Limit(None)),
+        text => match text.parse() {
+            Ok(0) | Err(_) => Err("write a number from 1 on, or none".into()),
+            Ok(limit) => Ok(Limit(Some(limit))),
+        },
+    }
+}
+
+fn expected(text: &str) -> Result<Expected, String> {
+    let [trail, size, root] = parts(text)?;
+    Ok(Expected::head(uuid(trail)?, head(size, root)?))
+}
+
+fn receipt(text: &str) -> Result<Expected, String> {
+    let [trail, number, leaf, size, root] = parts(text)?;
+    let number = self::number("NUMBER", number)?;
+    let head = head(size, root)?;
+    if number >= head.size {
+        return Err(
+            "NUMBER must be smaller than SIZE: the receipt's tree covers its record".into(),
+        );
+    }
+    let leaf = leaf.parse().map_err(|error| format!("LEAF: {error}"))?;
+    Ok(Expected::receipt(uuid(trail)?, number, leaf, head))
+}
+
+fn parts<const N: usize>(text: &str) -> Result<[&str; N], String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let count = parts.len();
+    parts
+        .try_into()
+        .map_err(|_| format!("{N} parts with colons between them expected, {count} found"))
+}
+
+fn uuid(text: &str) -> Result<Uuid, String> {
+    let text = text.strip_prefix("trail-").unwrap_or(text);
+    Uuid::try_parse(text).map_err(|error| format!("TRAIL: {error}"))
+}
+
+fn head(size: &str, root: &str) -> Result<TreeHead, String> {
+    let root = root.parse().map_err(|error| format!("ROOT: {error}"))?;
+    Ok(TreeHead::new(number("SIZE", size)?, root))
+}
+
+fn number(name: &str, text: &str) -> Result<u64, String> {
+    text.parse().map_err(|error| format!("{name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_of_arguments_holds() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_expected_is_read_strictly() {
+        let root = "0".repeat(64);
+        let trail = "trail-0199aaaa-0000-7000-8000-000000000001";
+        assert!(
+            expected(&format!("{trail}:7:{root}")).is_ok_and(|expected| expected.head.size == 7)
+        );
+        assert!(
+            receipt(&format!("{trail}:6:{root}:7:{root}"))
+                .is_ok_and(|expected| expected.leaf.is_some())
+        );
+        for wrong in [
+            "",
+            "x:7",
+            &format!("{trail}:x:{root}"),
+            &format!("{trail}:7:{root}0"),
+            &format!("x:7:{root}"),
+        ] {
+            let read = expected(wrong);
+            assert!(read.is_err(), "{wrong}: {read:?}");
+        }
+        assert!(
+            receipt(&format!("{trail}:7:{root}:7:{root}"))
+                .is_err_and(|error| error.contains("NUMBER"))
+        );
+    }
+}

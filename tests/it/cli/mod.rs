@@ -1,0 +1,146 @@
+//! The command, run as people and scripts run it.
+
+mod reading;
+mod replay;
+mod usage;
+mod verify;
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tower_audit::{Actor, Audit, Record, Target, sink::SqliteSink};
+
+const BIN: &str = env!("CARGO_BIN_EXE_tower-audit");
+
+fn run(args: &[&str]) -> Output {
+    Command::new(BIN).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What it printed, when it ended with this code.
+fn ended(code: i32, args: &[&str]) -> String {
+    let output = run(args);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{args:?}\n{out}\n{err}");
+    out
+}
+
+/// Why it could not be done: exit code 2 and nothing on standard output.
+fn refused(args: &[&str]) -> String {
+    let output = run(args);
+    let err = text(&output.stderr);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(2), String::new()),
+        "{args:?}\n{err}"
+    );
+    assert!(!err.contains("panicked"), "{err}");
+    err
+}
+
+fn json(line: &str) -> serde_json::Value {
+    serde_json::from_str(line).unwrap()
+}
+
+/// What a service leaves behind: a journal and a store.
+struct Service {
+    tmp: TempDir,
+}
+
+impl Service {
+    fn new() -> Self {
+        Self {
+            tmp: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A service that did these things and was shut down in order.
+    fn after(records: impl IntoIterator<Item = Record>) -> Self {
+        let service = Self::new();
+        let audit = service.start();
+        for record in records {
+            audit.commit_blocking(record).unwrap();
+        }
+        stop(&audit);
+        service
+    }
+
+    fn start(&self) -> Audit {
+        let sqlite = SqliteSink::new(self.tmp.path().join("audit.db"));
+        let audit = Audit::builder("docs").dir(self.tmp.path().join("journal"));
+        audit.sink("sqlite", sqlite).start_blocking().unwrap()
+    }
+
+    fn dir(&self) -> String {
+        self.tmp.path().join("journal").display().to_string()
+    }
+
+    fn store(&self) -> String {
+        address(&self.tmp.path().join("audit.db"))
+    }
+
+    fn trail(&self) -> PathBuf {
+        fs::read_dir(self.dir())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path()
+    }
+
+    fn segment(&self) -> PathBuf {
+        let files = fs::read_dir(self.trail())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|end| end == "jsonl"))
+            .max()
+            .unwrap()
+    }
+}
+
+fn stop(audit: &Audit) {
+    let report = audit.shutdown_blocking(Duration::from_secs(20));
+    assert!(report.in_order, "{report}");
+}
+
+fn address(path: &Path) -> String {
+    format!("sqlite://{}", path.display())
+}
+
+fn done(action: &'static str) -> Record {
+    Record::new(action)
+        .actor(Actor::user("146").name("Flapjack"))
+        .target(Target::new("document", "7"))
+}
+
+/// The actions of the printed records, in order, without the trail's own.
+fn actions(lines: &str) -> Vec<String> {
+    let records = lines
+        .lines()
+        .map(json)
+        .map(|record| record["action"].as_str().unwrap().to_owned());
+    records
+        .filter(|action| !action.starts_with("audit."))
+        .collect()
+}
+
+/// Reads one line of a program that goes on.
+fn next_line(child: &mut Child) -> String {
+    let mut line = Vec::new();
+    let out = child.stdout.as_mut().unwrap();
+    let mut byte = [0];
+    while out.read(&mut byte).unwrap() == 1 && byte != *b"\n" {
+        line.push(byte[0]);
+    }
+    text(&line)
+}
