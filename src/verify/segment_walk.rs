@@ -211,15 +211,21 @@ impl<'w, 'a> SegmentWalk<'w, 'a> {
             self.walk.trust = Trust::Sound;
             return true;
         }
-        self.walk.trust = Trust::Lost;
+        // Without a record since the last commit that held, it is this line that is wrong.
+        let place = if self.group.records > 0 {
+            self.walk.trust = Trust::Lost;
+            self.group.offset
+        } else {
+            offset
+        };
         // A damaged record explains it, and was found.
         if !provisional {
             let what = format!(
-                "the commit at byte {offset} is over {} records with root {}, and these make {} with root {}: something since byte {} was changed",
-                commit.head.size, commit.head.root, head.size, head.root, self.group.offset
+                "the line at byte {offset} says {} records with root {}, and there are {} with root {}: \
+                 something since byte {place} was changed",
+                commit.head.size, commit.head.root, head.size, head.root
             );
             let number = self.walk.next.saturating_sub(self.group.records);
-            let place = self.group.offset;
             self.find(Finding::new(kind, what).number(number), place);
         }
         false

@@ -80,9 +80,7 @@ fn pruned(gone: usize, first_kept: Option<u64>) -> TrailReport {
     let (scratch, _) = ten();
     let opened = scratch.open();
     if let Some(start) = first_kept {
-        let json = format!(
-            r#"{{"id":"0199aaaa-0000-7000-8000-000000000000","timestamp":"2026-11-20T13:34:01.123456Z","schema":"1.0","service":{{"name":"docs"}},"action":"audit.pruned","outcome":"success","details":{{"first_kept":{{"file":"x","start":{start}}}}}}}"#
-        );
+        let json = pruned_record(start);
         let ticket = opened
             .inbox()
             .append(&Prepared::new(&json, None), Urgency::Durable)

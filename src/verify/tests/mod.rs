@@ -1,6 +1,8 @@
 //! Small journals, and what is done to them.
 
 mod expected;
+mod faults;
+mod intents;
 mod mutations;
 mod runs;
 #[cfg(feature = "sqlite")]
@@ -155,6 +157,21 @@ impl Scratch {
     }
 }
 
+/// A control line with other words, and the check sum that they need.
+fn resealed(line: &str, from: &str, to: &str) -> String {
+    assert!(line.contains(from), "{line}");
+    let (_, body) = line.split_once("\",").unwrap();
+    let body = body
+        .trim_end()
+        .strip_suffix('}')
+        .unwrap()
+        .replacen(from, to, 1);
+    let sum: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(&body).into();
+    let mut hex = Vec::new();
+    crate::evidence::write_hex(&sum[..16], &mut hex);
+    format!("{{\"h\":\"{}\",{body}}}\n", String::from_utf8(hex).unwrap())
+}
+
 fn lines_of(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     text.split_inclusive('\n').map(str::to_owned).collect()
@@ -199,6 +216,13 @@ fn close(opened: Opened) {
         .journal
         .close(Instant::now() + Duration::from_secs(10));
     assert_eq!(closed, Closed::InOrder);
+}
+
+/// What a service writes before it removes everything below a number.
+fn pruned_record(first_kept: u64) -> String {
+    format!(
+        r#"{{"id":"0199aaaa-0000-7000-8000-000000000000","timestamp":"2026-11-20T13:34:01.123456Z","schema":"1.0","service":{{"name":"docs"}},"action":"audit.pruned","outcome":"success","details":{{"first_kept":{{"file":"x","start":{first_kept}}}}}}}"#
+    )
 }
 
 fn kinds(report: &TrailReport) -> Vec<Kind> {

@@ -90,6 +90,35 @@ fn a_torn_end_is_a_note_and_takes_nothing_that_was_committed_before() {
     assert_eq!(scratch.check().records, 3);
 }
 
+// Trap J11.
+#[test]
+fn a_page_that_a_crash_lost_reads_as_zeros_and_is_a_note() {
+    let scratch = Scratch::new(u64::MAX);
+    let opened = scratch.open();
+    commit(opened.inbox(), &["a"]);
+    let kept = scratch.bytes(0).len();
+    commit(opened.inbox(), &["b", "c"]);
+    let good = scratch.bytes(0);
+    for from in kept..good.len() {
+        for len in [1, 50, 4096] {
+            let mut lost = good.clone();
+            let to = (from + len).min(lost.len());
+            lost[from..to].fill(0);
+            scratch.put(0, &lost);
+            let report = scratch.check();
+            assert_eq!(
+                (kinds(&report), report.records),
+                (vec![], 1),
+                "{from} to {to}: {report}"
+            );
+            assert!(
+                notes(&report).contains(&NoteKind::Torn),
+                "{from} to {to}: {report}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_sealed_segment_that_is_cut_anywhere_is_found() {
     let scratch = Scratch::sealed();
@@ -123,7 +152,7 @@ const CHANGES: [(&str, Change, Kind, usize, Option<u64>); 12] = [
     ("a group left out", |lines| drop(lines.drain(5..8)), Kind::End, 5, Some(2)),
     ("a commit again", |lines| lines.insert(7, lines[4].clone()), Kind::Root, 5, Some(2)),
     ("the header again", |lines| lines.insert(5, lines[0].clone()), Kind::Header, 5, None),
-    ("the end in the middle", |lines| lines.swap(8, 5), Kind::End, 5, Some(2)),
+    ("the end in the middle", |lines| lines[5..].rotate_right(1), Kind::End, 5, Some(2)),
     ("a record after the end", |lines| lines.push(record(4, "{}")), Kind::End, 9, None),
 ];
 
@@ -164,7 +193,27 @@ fn lines_that_each_hold_are_found_when_they_are_moved_repeated_replaced_or_left_
             "{name}: {report}"
         );
         assert_eq!(first.certainty, Certainty::Certain, "{name}");
+        let mut all = kinds(&report);
+        all.dedup();
+        assert_eq!(
+            all,
+            [kind],
+            "one cause, one kind of finding: {name}: {report}"
+        );
     }
+}
+
+#[test]
+fn the_line_that_ends_a_run_is_held_to_the_tree_where_the_next_run_took_over() {
+    let scratch = Scratch::sealed();
+    let mut lines = scratch.lines(0);
+    let end = lines.pop().unwrap();
+    let offset = lines.concat().len() as u64;
+    lines.push(resealed(&end, "\"size\":3", "\"size\":2"));
+    scratch.put_lines(0, &lines);
+    let report = scratch.check();
+    assert_eq!(kinds(&report), [Kind::Root], "{report}");
+    assert_eq!(report.findings[0].offset, Some(offset), "{report}");
 }
 
 // Trap J8.
