@@ -70,7 +70,7 @@ impl Job {
     /// even when the trail cannot take its record; that is counted. Returns when the record is
     /// durable, or the trail is failing.
     pub fn run<F: Future>(self, future: F) -> Run<F, F::Output> {
-        Run::new(Begin::Job(self), future, |_| {
+        Run::new(Begin::Job(Box::new(self)), future, |_| {
             Conclusion::Ended(Outcome::Success)
         })
     }
@@ -81,7 +81,7 @@ impl Job {
         F: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        Run::new(Begin::Job(self), future, conclude_result)
+        Run::new(Begin::Job(Box::new(self)), future, conclude_result)
     }
 
     fn begin(self) -> Guard {
@@ -211,7 +211,7 @@ impl Drop for Guard {
 #[derive(Debug)]
 enum Begin {
     /// Not polled yet.
-    Job(Job),
+    Job(Box<Job>),
     Begun(Guard),
     /// While it is being begun.
     Between,
