@@ -227,12 +227,6 @@ impl Audit {
         self.parts().shutdown(timeout)
     }
 
-    /// The numbers below it are durable.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn durable(&self) -> u64 {
-        *self.parts().journal.inbox().mark().borrow()
-    }
-
     fn parts(&self) -> &Arc<Parts> {
         &self.handle.parts
     }

@@ -53,7 +53,9 @@ pub(crate) use line::Prepared;
 pub(crate) use opening::{Base, Before, Left, Opened, Settled, newest_segment};
 use pace::Pace;
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
-pub(crate) use reader::{Entry, Gap, GapKind, Most, Reader};
+#[cfg(feature = "sqlite")]
+pub(crate) use reader::Entry;
+pub(crate) use reader::{Gap, GapKind, Most, Reader};
 pub(crate) use recovery::{Recovered, Torn};
 use reserve::Reserve;
 pub(crate) use state::Counts;

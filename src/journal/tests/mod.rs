@@ -129,7 +129,7 @@ fn read_all(disk: &TestDisk, dir: &Path, until: u64) -> (Vec<(u64, String)>, Vec
     loop {
         let before = reader.next();
         let chunk = reader.read(until, most).unwrap();
-        let numbered = |entry: Entry| (entry.number, text_of(&entry.json));
+        let numbered = |entry: reader::Entry| (entry.number, text_of(&entry.json));
         entries.extend(chunk.entries.into_iter().map(numbered));
         gaps.extend(chunk.gaps);
         if chunk.next == before {
