@@ -144,12 +144,12 @@ mod tests {
     };
 
     #[test]
-    fn an_action_of_the_noun_audit_is_the_service_s_when_somebody_did_it() {
+    fn a_service_s_action_of_the_noun_audit_is_not_the_trail_s_own() {
         let trail = TestTrail::start();
         let export = Record::new("audit.export").actor(Actor::user("146"));
         trail.audit().record(export).unwrap();
         let record = expect_recorded(&trail, &json!({"actor": {"id": "146"}}));
-        assert_eq!(record.action, "audit.export");
+        assert_eq!(record.action, "service.audit.export");
         assert_eq!(trail.records(), [record]);
     }
 

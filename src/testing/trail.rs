@@ -152,8 +152,7 @@ impl TestTrail {
     }
 }
 
-/// Whether the trail wrote this about itself. A service may have an action of the noun `audit`,
-/// such as an export of the trail: then somebody did it.
+/// Whether the trail wrote this about itself: an action of the noun `audit`, by the system.
 pub(super) fn is_own(record: &Record) -> bool {
     let by_system = |actor: &Actor| actor.kind == ActorType::System;
     is_own_action(record.action.as_str()) && record.actor.as_ref().is_some_and(by_system)

@@ -43,6 +43,11 @@ fn segment_of(disk: &TestDisk, trail: &Path) -> PathBuf {
     files.map(|(path, _)| path).find(is_segment).unwrap()
 }
 
+fn count(trail: &TestTrail, action: &str) -> usize {
+    let everything = trail.everything();
+    everything.iter().filter(|it| it.action == action).count()
+}
+
 fn journal_holds(disk: &TestDisk) {
     let options = verify::Options::new().disk(Arc::new(disk.clone()));
     let report = verify::journal("/audit", options).unwrap();
@@ -243,6 +248,17 @@ fn a_trail_of_a_newer_format_is_left_alone_and_the_next_one_says_so_first() {
     trail.audit().commit_blocking(login()).unwrap();
     assert!(trail.shutdown().in_order);
     assert_eq!(contents(&disk, &dir), before);
+}
+
+#[test]
+fn a_trail_that_is_left_is_recorded_once() {
+    let (disk, _) = of_a_newer_version();
+    let often = Duration::from_millis(1);
+    let trail = TestTrail::on(&disk, |builder| builder.adopt_every(often));
+    let looks = disk.count(Call::List);
+    assert!(disk.wait_count(Call::List, looks + 10));
+    assert!(trail.shutdown().in_order);
+    assert_eq!(count(&trail, "audit.trail_damaged"), 1);
 }
 
 #[test]
