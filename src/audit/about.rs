@@ -66,7 +66,7 @@ pub(super) fn damaged(left: &Left) -> Record {
     let place = left.damage();
     about("audit.trail_damaged")
         .outcome(Outcome::Error)
-        .error(Fault::new(left.error.to_string()).kind("trail_damaged"))
+        .error(Fault::new(left.error.reason()).kind("trail_damaged"))
         .target(Target::new("trail", file_name(&left.dir)))
         .detail("file", place.map(|place| file_name(&place.file)))
         .detail("offset", place.map(|place| place.offset))

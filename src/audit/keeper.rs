@@ -146,8 +146,9 @@ impl Duties {
             .spawn({
                 let shared = Arc::clone(&shared);
                 move || {
+                    // Told last: who waits for the end may take the keeper's lock next.
+                    let _ending = Ending(&shared);
                     keeper.run(&receiver, &shared);
-                    shared.end();
                 }
             })?;
         Ok(KeeperHandle {
@@ -214,7 +215,6 @@ struct Schedule {
 
 impl Keeper {
     fn run(self, duties: &Receiver<Duty>, shared: &Arc<Shared>) {
-        let _ending = Ending(shared);
         // Two at once: what a dead process left is to be delivered now, not in half a minute.
         let now = Instant::now();
         let mut schedule = Schedule {

@@ -37,8 +37,8 @@ pub enum StartError {
         /// What failed, on which file.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A trail was changed after it was written, and [`OnDamage::Refuse`] was asked for.
-    #[error("an audit trail is damaged; run `tower-audit verify {}`, then move the trail away or start with OnDamage::NewTrail", dir.display())]
+    /// A trail was changed after it was written, or written by a newer version, and [`OnDamage::Refuse`] was asked for.
+    #[error("an audit trail cannot be continued; run `tower-audit verify {}`, then upgrade if it is newer, move it away, or start with OnDamage::NewTrail", dir.display())]
     Damaged {
         /// The trail's directory.
         dir: PathBuf,

@@ -63,6 +63,15 @@ pub(crate) enum OpenError {
 }
 
 impl OpenError {
+    /// What is wrong, without the path: where a trail lies is nobody's business downstream.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Io { what, source, .. } => format!("cannot {what}: {source}"),
+            Self::Damaged(damage) => damage.reason.clone(),
+            Self::Newer { format, .. } => format!("written by a newer version (format {format})"),
+        }
+    }
+
     /// Whether trying again cannot help: the files themselves are not what they should be.
     pub(crate) const fn is_final(&self) -> bool {
         !matches!(self, Self::Io { .. })
