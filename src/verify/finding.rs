@@ -49,7 +49,7 @@ pub enum Kind {
     Intent,
     /// Something follows the line that ends a run, or that line names another tree.
     End,
-    /// The trail is shorter than a tree head or receipt that was given.
+    /// The trail is shorter than a tree head or receipt that was given, or than a sink's cursor.
     CutShort,
     /// The trail is not the one of which a tree head or receipt was given.
     Unexpected,

@@ -18,6 +18,7 @@ use crate::{
 use super::{
     Options, Progress, Report, TrailReport, VerifyError,
     anchors::Anchors,
+    cursors,
     trail::{Stop, Walk},
 };
 
@@ -84,8 +85,11 @@ fn check(
 ) -> Result<TrailReport, VerifyError> {
     let mut attempt = 1;
     loop {
+        // The cursors first: what a sink has by now is in the segments that are listed then.
+        let furthest = cursors::furthest(disk, &trail.dir);
+        let furthest = furthest.map_err(VerifyError::io("read the cursors of", &trail.dir))?;
         let (names, _) = list(disk, &trail.dir)?;
-        let done = walk(disk, trail, &names, options);
+        let done = walk(disk, trail, &names, furthest, options);
         // Trap J9: a segment that is pruned or begun meanwhile can look like a hole.
         let unsettled = !done.as_ref().is_ok_and(TrailReport::holds);
         if unsettled && attempt < ATTEMPTS && list(disk, &trail.dir)?.0 != names {
@@ -105,6 +109,7 @@ fn walk(
     disk: &dyn Disk,
     trail: &TrailDir,
     names: &[SegmentName],
+    furthest: Option<(String, u64)>,
     options: &Options<'_>,
 ) -> Result<TrailReport, Stop> {
     let sizes = names
@@ -128,5 +133,7 @@ fn walk(
             tell(progress);
         }
     };
-    Walk::new(disk, &trail.dir, trail.named, anchors, &mut read).run(names)
+    let mut walk = Walk::new(disk, &trail.dir, trail.named, anchors, &mut read);
+    walk.furthest = furthest;
+    walk.run(names)
 }

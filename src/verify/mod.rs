@@ -11,7 +11,8 @@
 //!   of the trail declares it;
 //! - commits and headers that name another tree, another trail or another file;
 //! - intents that vanished, changed, or were settled without having been open;
-//! - a trail that is shorter than, or another than, a tree head or receipt that was given says.
+//! - a trail that is shorter than, or another than, a tree head or receipt that was given says, or
+//!   shorter than what a cursor beside it says that a sink has read.
 //!
 //! # What it proves
 //!
@@ -30,6 +31,7 @@
 //! Reading costs one pass over the files, and memory for one line.
 
 mod anchors;
+mod cursors;
 #[cfg(feature = "sqlite")]
 mod excused;
 mod finding;

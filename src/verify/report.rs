@@ -1,6 +1,7 @@
 //! What a check returns.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
 };
@@ -160,21 +161,16 @@ impl fmt::Display for Report {
         for trail in &self.trails {
             trail.fmt(f)?;
         }
-        let (trails, wrong) = (
-            self.trails.len(),
-            self.trails.iter().filter(|trail| !trail.holds()).count(),
-        );
-        let verdict = match wrong {
+        // A trail in a journal and in a store is one trail.
+        let trails: BTreeSet<_> = self.trails.iter().map(|trail| trail.trail).collect();
+        let wrong = self.trails.iter().filter(|trail| !trail.holds());
+        let wrong: BTreeSet<_> = wrong.map(|trail| trail.trail).collect();
+        let count = trails.len() as u64;
+        let verdict = match wrong.len() {
             0 => "all hold".to_owned(),
-            wrong => format!("{wrong} of them WRONG"),
+            wrong => format!("{wrong} WRONG"),
         };
-        let (records, trails) = (self.records(), trails as u64);
-        writeln!(
-            f,
-            "{trails} {}, {records} {}: {verdict}",
-            plural(trails, "trail"),
-            plural(records, "record")
-        )
+        writeln!(f, "{count} {}: {verdict}", plural(count, "trail"))
     }
 }
 

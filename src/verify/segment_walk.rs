@@ -24,6 +24,8 @@ pub(super) struct SegmentWalk<'w, 'a> {
     pub(super) end: Option<u64>,
     /// Where the group begins that is being read.
     pub(super) group: Group,
+    /// The groups that were committed.
+    pub(super) groups: u64,
     /// Whether a commit was read.
     pub(super) committed: bool,
     /// The newest only: up to here, lines are proven by something after them.
@@ -43,6 +45,8 @@ pub(super) struct Group {
     /// Those of them that hold.
     good: u64,
     pub(super) lines: u64,
+    /// Something was found in it, which explains what follows from it.
+    explained: bool,
 }
 
 /// What follows a line.
@@ -60,6 +64,7 @@ impl<'w, 'a> SegmentWalk<'w, 'a> {
             start: name.start,
             end,
             group: Group::default(),
+            groups: 0,
             committed: false,
             proven_to: 0,
             after_damage: false,
@@ -194,10 +199,31 @@ impl<'w, 'a> SegmentWalk<'w, 'a> {
             // The last one known stays, or a later header gives it.
             self.walk.report.head = None;
         }
+        self.counts(offset, commit.group);
         self.walk.committed(commit.head.size, commit.time);
         self.walk.report.records += self.group.good;
         self.committed = true;
         self.group = Group::default();
+    }
+
+    /// Whether a commit is that of the next group; without one before it, a whole group is missing,
+    /// or two are one.
+    pub(super) fn counts(&mut self, offset: u64, group: u64) {
+        let expected = self.groups + 1;
+        if group != expected && !self.group.explained {
+            let what = format!(
+                "the commit of group {group} stands at byte {offset}, where that of group {expected} belongs: \
+                 a commit is missing, or stands again"
+            );
+            let number = self.walk.next.saturating_sub(self.group.records);
+            let place = if self.group.lines > 1 {
+                self.group.offset
+            } else {
+                offset
+            };
+            self.find(Finding::new(Kind::Order, what).number(number), place);
+        }
+        self.groups = group;
     }
 
     /// Whether a commit names the tree that was read; says so when not.
@@ -237,10 +263,22 @@ impl<'w, 'a> SegmentWalk<'w, 'a> {
             self.find(Finding::new(Kind::End, what), offset);
         } else {
             self.agrees(offset, end, Kind::End);
+            self.ends_after(offset, end.group);
         }
         self.ended = true;
         self.walk.report.ended = true;
         self.group = Group::default();
+    }
+
+    /// Whether the last group is the one that the line that ends a run knows.
+    pub(super) fn ends_after(&mut self, offset: u64, group: u64) {
+        if group != self.groups && !self.group.explained {
+            let what = format!(
+                "the run ended after {group} groups, and {} are here",
+                self.groups
+            );
+            self.find(Finding::new(Kind::End, what), offset);
+        }
     }
 
     fn intent(&mut self, result: Result<(), String>, offset: u64) {
@@ -252,6 +290,7 @@ impl<'w, 'a> SegmentWalk<'w, 'a> {
     }
 
     pub(super) fn find(&mut self, finding: Finding, offset: u64) {
+        self.group.explained = true;
         self.walk.report.find(finding.at(&self.file, offset));
     }
 }

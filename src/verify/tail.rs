@@ -22,7 +22,8 @@ impl SegmentWalk<'_, '_> {
         offset: u64,
         fault: Fault,
     ) -> io::Result<Next> {
-        let sealed = self.end.is_some() || !self.committed || self.is_proven(lines, offset)?;
+        let sealed =
+            self.end.is_some() || !self.committed || self.ended || self.is_proven(lines, offset)?;
         let finding = Finding::new(Kind::Damaged, fault.reason.clone()).number(self.walk.next);
         if !sealed {
             // Trap J11: what a crash tears is cut, or reads as zeros; a changed byte is neither.
@@ -78,8 +79,15 @@ impl SegmentWalk<'_, '_> {
                 Ok(Line::Control(Control::End(_))) => self.proven_to = place,
                 Ok(line) => {
                     self.proven_to = commit.unwrap_or(self.proven_to);
-                    if matches!(line, Line::Control(Control::Commit(_))) {
-                        commit = Some(place);
+                    match line {
+                        // The commit of the group that does not hold is missing, and was proven.
+                        Line::Control(Control::Commit(found)) if found.group > self.groups + 1 => {
+                            self.proven_to = place;
+                        }
+                        Line::Control(Control::Commit(found)) if found.group > self.groups => {
+                            commit = Some(place);
+                        }
+                        _ => {}
                     }
                 }
                 Err(_) => {}
@@ -194,11 +202,18 @@ impl SegmentWalk<'_, '_> {
                     return Ok(());
                 }
                 Ok(Line::Control(control)) => {
-                    if let Control::Commit(commit) | Control::End(commit) = &control
-                        && same_tree
-                    {
-                        self.agrees(offset, *commit, Kind::Root);
+                    match &control {
+                        Control::Commit(commit) if same_tree => {
+                            self.agrees(offset, *commit, Kind::Root);
+                            self.counts(offset, commit.group);
+                        }
+                        Control::End(end) if same_tree => {
+                            self.agrees(offset, *end, Kind::End);
+                            self.ends_after(offset, end.group);
+                        }
+                        _ => {}
                     }
+                    self.group.lines += 1;
                     let is_commit = matches!(control, Control::Commit(_));
                     let opens = match &control {
                         Control::Open(intent) => Some((intent.id, intent.record.get())),

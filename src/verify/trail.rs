@@ -16,8 +16,12 @@ use crate::{
 };
 
 use super::{
-    Finding, Kind, Note, NoteKind, anchors::Anchors, gaps::Gaps, intents::Intents,
-    report::TrailReport, segment_walk::SegmentWalk,
+    Finding, Kind, Note, NoteKind,
+    anchors::Anchors,
+    gaps::Gaps,
+    intents::Intents,
+    report::{TrailReport, clean},
+    segment_walk::SegmentWalk,
 };
 
 /// Everything known between two lines.
@@ -40,6 +44,8 @@ pub(super) struct Walk<'a> {
     begun: bool,
     /// The anchor at the last commit.
     anchored: Option<TreeHead>,
+    /// The sink that has read furthest, and the number that it wants next.
+    pub(super) furthest: Option<(String, u64)>,
 }
 
 /// What [`Walk::tree`] is worth.
@@ -88,6 +94,7 @@ impl<'a> Walk<'a> {
             named,
             begun: false,
             anchored: None,
+            furthest: None,
         }
     }
 
@@ -324,6 +331,14 @@ impl<'a> Walk<'a> {
             .report
             .head
             .map_or(self.next, |head| head.size.max(self.next));
+        if let Some((sink, next)) = self.furthest.take().filter(|(_, next)| *next > size) {
+            let what = format!(
+                "sink {} has read up to number {next}, and the trail ends before {size}: its end is missing",
+                clean(&sink)
+            );
+            self.report
+                .find(Finding::new(Kind::CutShort, what).number(size));
+        }
         self.anchors.finish(size, &mut self.report);
         self.report.anchored = self.anchors.held;
         self.report.open_intents = self.intents.count();

@@ -34,7 +34,7 @@ fn show(trail: &TrailOverview, output: &mut Output) -> Result<(), Failure> {
     output.line(&format!("  {}", clean(&trail.dir.to_string_lossy())))?;
     output.line(&format!("  {}", state(trail)))?;
     output.line(&format!(
-        "  {} records (numbers {} to {}), {} segments, {}",
+        "  records {} (numbers {} to {}), segments {}, {}",
         trail.records,
         trail.first,
         (trail.first + trail.records).saturating_sub(1),

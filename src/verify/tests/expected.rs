@@ -36,6 +36,33 @@ fn a_cut_end_is_found_by_a_head_that_was_kept() {
     );
 }
 
+// Trap J8: a cut tail, as the sinks of the same service remember it.
+#[test]
+fn a_cut_end_is_found_by_a_cursor_that_is_beyond_it() {
+    let (scratch, _) = ten();
+    let cursors = scratch.dir().join("cursors");
+    fs::create_dir(&cursors).unwrap();
+    let cursor = |next: u64| {
+        let text = format!(
+            r#"{{"cursor":{{"trail":"{TRAIL}","sink":"splunk","start":0,"next":{next}}},"sum":""}}"#
+        );
+        fs::write(cursors.join("splunk.json"), text).unwrap();
+    };
+    fs::write(cursors.join("other.json"), "not a cursor").unwrap();
+    cursor(10);
+    assert_eq!(kinds(&scratch.check()), []);
+    fs::remove_file(scratch.path(9)).unwrap();
+    let report = scratch.check();
+    assert_eq!(kinds(&report), [Kind::CutShort], "{report}");
+    assert!(report.findings[0].what.contains("splunk"), "{report}");
+    cursor(9);
+    assert_eq!(kinds(&scratch.check()), []);
+    for index in (0..9).rev() {
+        fs::remove_file(scratch.path(index)).unwrap();
+    }
+    assert_eq!(kinds(&scratch.check()), [Kind::CutShort], "nothing is left");
+}
+
 #[test]
 fn a_head_anywhere_is_compared_and_tells_since_when_nothing_vouches() {
     let (scratch, heads) = ten();

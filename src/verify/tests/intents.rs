@@ -96,4 +96,14 @@ fn an_intent_that_was_acknowledged_last_is_missed_when_the_next_run_leaves_it_ou
     lines[0] = resealed(&lines[0], &format!("\"open\":[\"{SEVEN}\"]"), "\"open\":[]");
     scratch.put_lines(1, &lines);
     assert_eq!(found_in(&scratch, 1), Some(0));
+    // Its group is taken out of the first run too; the line that ends it knows how many there were.
+    let mut lines = scratch.lines(0);
+    let group = lines
+        .iter()
+        .position(|line| line.contains("\"open\":{"))
+        .unwrap();
+    lines.drain(group..group + 2);
+    scratch.put_lines(0, &lines);
+    let report = scratch.check();
+    assert_eq!(kinds(&report), [Kind::End], "{report}");
 }
