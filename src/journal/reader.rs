@@ -107,11 +107,6 @@ impl Reader {
         }
     }
 
-    /// The next number to be read.
-    pub(crate) const fn next(&self) -> u64 {
-        self.next
-    }
-
     /// Reads on, up to the number `until` (exclusive) or the limits, whichever comes first.
     ///
     /// Numbers below `until` are known to be durable: what cannot be found of them is a gap, as

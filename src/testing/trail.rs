@@ -137,7 +137,11 @@ impl TestTrail {
         loop {
             #[expect(clippy::expect_used, reason = "a test helper: as above")]
             let chunk = reader.read(u64::MAX, most).expect("the trail can be read");
-            assert!(chunk.gaps.is_empty(), "the trail has gaps: {:?}", chunk.gaps);
+            assert!(
+                chunk.gaps.is_empty(),
+                "the trail has gaps: {:?}",
+                chunk.gaps
+            );
             if chunk.entries.is_empty() {
                 break;
             }

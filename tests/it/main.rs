@@ -18,6 +18,9 @@ mod endurance;
 #[cfg(feature = "testing")]
 mod input;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod input_records;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "metrics"))]

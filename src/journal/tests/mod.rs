@@ -121,20 +121,20 @@ fn text_of(json: &str) -> String {
 /// Everything below `until`, with what is missing.
 fn read_all(disk: &TestDisk, dir: &Path, until: u64) -> (Vec<(u64, String)>, Vec<Gap>) {
     let mut reader = Reader::open(shared(disk), dir.into(), 0);
-    let (mut entries, mut gaps) = (Vec::new(), Vec::new());
+    let (mut entries, mut gaps, mut before) = (Vec::new(), Vec::new(), 0);
     let most = Most {
         records: 2,
         bytes: 10_000,
     };
     loop {
-        let before = reader.next();
         let chunk = reader.read(until, most).unwrap();
-        let numbered = |entry: reader::Entry| (entry.number, text_of(&entry.json));
+        let numbered = |entry: Entry| (entry.number, text_of(&entry.json));
         entries.extend(chunk.entries.into_iter().map(numbered));
         gaps.extend(chunk.gaps);
         if chunk.next == before {
             return (entries, gaps);
         }
+        before = chunk.next;
     }
 }
 
