@@ -128,8 +128,9 @@ fn read_all(disk: &TestDisk, dir: &Path, until: u64) -> (Vec<(u64, String)>, Vec
     };
     loop {
         let chunk = reader.read(until, most).unwrap();
-        let numbered = |entry: Entry| (entry.number, text_of(&entry.json));
-        entries.extend(chunk.entries.into_iter().map(numbered));
+        for entry in chunk.entries {
+            entries.push((entry.number, text_of(&entry.json)));
+        }
         gaps.extend(chunk.gaps);
         if chunk.next == before {
             return (entries, gaps);
