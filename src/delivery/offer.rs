@@ -174,6 +174,8 @@ impl Follower {
 
     /// One trail waits for somebody to act; the others go on.
     pub(crate) fn feed_blocked(&mut self, index: usize, reason: String) {
+        // A try that failed, like any other: a drain waits for one, not for its whole time.
+        self.ledger.retried();
         self.ledger.failed(reason.clone());
         let now = self.now();
         if let Some(feed) = self.feeds.get_mut(index) {
