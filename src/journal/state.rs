@@ -183,7 +183,10 @@ impl Shared {
 
     pub(crate) fn clear_failing(&self, state: &mut State) -> Option<Failing> {
         self.failing.store(false, Ordering::Release);
-        state.failing.take()
+        let failing = state.failing.take()?;
+        // Whoever waited until now was let go; for the rest the time begins anew.
+        state.front_since = state.front_since.map(|_| Instant::now());
+        Some(failing)
     }
 
     pub(crate) fn is_failing(&self) -> bool {

@@ -27,11 +27,12 @@ fn killed() -> Killed {
     commit(inbox, "1").unwrap();
     let file = segments(&disk, &dir).remove(0);
     let group = disk.bytes(&file).unwrap().len();
-    inbox.append(&line("2"), Urgency::Buffered).unwrap();
-    inbox.append(&line("3"), Urgency::Buffered).unwrap();
+    for text in ["2", "3", "4"] {
+        inbox.append(&line(text), Urgency::Buffered).unwrap();
+    }
+    // Nothing starts the group before this does.
     let intent = inbox.open(Uuid::from_u128(9), raw("9")).unwrap();
-    assert_eq!(commit(inbox, "4").unwrap().size, 5);
-    block_on(intent.committed()).unwrap();
+    assert_eq!(block_on(intent.committed()).unwrap().size, 5);
     process.kill();
     let bytes = disk.bytes(&file).unwrap();
     Killed {
