@@ -1,8 +1,8 @@
 //! A journal from outside its service: what is in it, and how to deliver it once more.
 //!
 //! Everything here works on a journal that nobody holds as well as on one that a service writes,
-//! and moves no cursor of that service's sinks. A directory is the base directory of trails
-//! (`AUDIT_DIR`), or one `trail-<uuid>` in it.
+//! and moves no cursor of that service's sinks. A directory is the base directory that a
+//! service gives to its builder, or one `trail-<uuid>` in it.
 //!
 //! ```no_run
 //! use tower_audit::{offline, sink::url};
@@ -49,7 +49,7 @@ pub enum OfflineError {
     /// The directory is neither one trail nor the base directory of trails.
     #[error(
         "{} is not an audit journal: there is no segment (*.jsonl) and no trail-<uuid> in it; \
-         name the AUDIT_DIR of a service, or one trail in it",
+         name the base directory of a service's audit, or one trail in it",
         dir.display()
     )]
     NotAJournal {

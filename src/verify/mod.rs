@@ -100,10 +100,10 @@ pub enum VerifyError {
         source: io::Error,
     },
     /// The directory is neither one trail nor the base directory of trails. Name the directory
-    /// that the service has as `AUDIT_DIR`, or one `trail-<uuid>` in it.
+    /// that the service gives to its builder, or one `trail-<uuid>` in it.
     #[error(
         "{} is not an audit journal: there is no segment (*.jsonl) and no trail-<uuid> in it; \
-         name the AUDIT_DIR of a service, or one trail in it",
+         name the base directory of a service's audit, or one trail in it",
         dir.display()
     )]
     NotAJournal {

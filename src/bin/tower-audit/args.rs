@@ -94,7 +94,7 @@ Exit codes: 0 everything is delivered, 1 some records were refused or are gone, 
 #[derive(Debug, ClapArgs)]
 #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["dir", "store"])))]
 pub(crate) struct VerifyArgs {
-    /// The base directory of a service's trails (its AUDIT_DIR), or one trail in it
+    /// The base directory of a service's trails, or one trail in it
     pub(crate) dir: Option<PathBuf>,
     /// The store to check, such as sqlite://audit.db
     #[arg(long, value_name = "URL")]
@@ -112,7 +112,7 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct StatsArgs {
-    /// The base directory of a service's trails (its AUDIT_DIR), or one trail in it
+    /// The base directory of a service's trails, or one trail in it
     pub(crate) dir: PathBuf,
     /// Print one line of JSON for each trail
     #[arg(long)]
@@ -157,7 +157,7 @@ pub(crate) struct TailArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReplayArgs {
-    /// The base directory of a service's trails (its AUDIT_DIR), or one trail in it
+    /// The base directory of a service's trails, or one trail in it
     pub(crate) dir: PathBuf,
     /// The sink to fill, such as sqlite://copy.db or file:///backup/audit.jsonl
     #[arg(long, value_name = "URL")]

@@ -26,7 +26,7 @@ fn what_cannot_be_checked_is_exit_code_2_with_the_way_out() {
     let typo = service.store().replace("sqlite", "sqlit");
     let table: [(&[&str], &str); 13] = [
         (&["verify", &missing], "is the path right?"),
-        (&["verify", &empty], "name the AUDIT_DIR of a service"),
+        (&["verify", &empty], "name the base directory of a service"),
         (&["verify", &foreign], "is not an audit journal"),
         (&["verify", &file], "name the directory"),
         (&["verify"], "--store"),
