@@ -146,11 +146,10 @@ impl Recorder {
         standing: Standing,
     ) -> Result<Appended, Rejected> {
         let finished = record.finish(id, at, &self.service);
-        let truncated = u64::from(finished.truncated);
-        self.tallies
-            .truncated
-            .fetch_add(truncated, Ordering::Relaxed);
-        let line = Prepared::new(&finished.json, closes);
+        if finished.truncated {
+            self.tallies.truncated.fetch_add(1, Ordering::Relaxed);
+        }
+        let line = Prepared::new(finished.json, closes);
         let ticket = match standing {
             Standing::New => self.inbox.append(&line, urgency)?,
             Standing::Further => self.inbox.append_further(&line, urgency)?,
@@ -199,7 +198,7 @@ impl Recorder {
         let finished = record
             .outcome(Outcome::Unknown)
             .finish(own, now, &self.service);
-        Prepared::new(&finished.json, Some(id))
+        Prepared::new(finished.json, Some(id))
     }
 }
 

@@ -14,8 +14,6 @@ pub struct Hash([u8; 32]);
 #[non_exhaustive]
 pub struct HashError;
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 impl Hash {
     /// Takes the 32 bytes of a SHA-256 hash.
     #[must_use]
@@ -29,9 +27,13 @@ impl Hash {
         &self.0
     }
 
-    /// Appends the 64 digits to `out`.
-    pub(crate) fn write_hex(&self, out: &mut Vec<u8>) {
-        write_hex(&self.0, out);
+    /// The 64 digits.
+    pub(crate) fn hex(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = pair_of(byte);
+        }
+        digits
     }
 
     /// Reads exactly 64 lower-case digits; upper case is refused so that a hash has one spelling.
@@ -44,11 +46,7 @@ impl Hash {
 
 /// Appends two lower-case digits for each byte.
 pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'?');
-    out.reserve(bytes.len() * 2);
-    for byte in bytes {
-        out.extend([digit(byte >> 4), digit(byte & 0xf)]);
-    }
+    out.extend(bytes.iter().flat_map(|byte| pair_of(*byte)));
 }
 
 /// Fills `bytes` from exactly twice as many lower-case digits.
@@ -57,25 +55,34 @@ pub(crate) fn parse_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
     if !rest.is_empty() || pairs.len() != bytes.len() {
         return None;
     }
+    let mut all = 0;
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit_value(*high)? << 4 | digit_value(*low)?;
+        let (high, low) = (value_of(*high), value_of(*low));
+        all |= high | low;
+        *byte = high << 4 | low & 0xf;
     }
-    Some(())
+    (all <= 0xf).then_some(())
 }
 
-fn digit_value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+// No branch depends on a digit: those of a hash are random, and every second one would be guessed wrong.
+
+const fn pair_of(byte: u8) -> [u8; 2] {
+    const fn digit(value: u8) -> u8 {
+        value + if value < 10 { b'0' } else { b'a' - 10 }
     }
+    [digit(byte >> 4), digit(byte & 0xf)]
+}
+
+/// The value of a digit; more than 15 for what is none.
+const fn value_of(digit: u8) -> u8 {
+    let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+    let value = if letter < 6 { letter + 10 } else { 0xff };
+    if number < 10 { number } else { value }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = Vec::with_capacity(64);
-        self.write_hex(&mut digits);
-        f.write_str(&String::from_utf8_lossy(&digits))
+        f.write_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 
@@ -119,5 +126,12 @@ mod tests {
         assert_eq!(text.to_uppercase().parse::<Hash>(), Err(HashError));
         assert_eq!(text[1..].parse::<Hash>(), Err(HashError));
         assert_eq!(format!("{text}00").parse::<Hash>(), Err(HashError));
+        for byte in (0..=u8::MAX).filter(|byte| !b"0123456789abcdef".contains(byte)) {
+            for place in [0, 63] {
+                let mut other = text.clone().into_bytes();
+                other[place] = byte;
+                assert_eq!(Hash::parse_hex(&other), None, "{byte} at {place}");
+            }
+        }
     }
 }

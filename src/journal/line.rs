@@ -7,8 +7,6 @@
 //! The decoder is positional, not a JSON parser: a line has one spelling, so any changed byte is an
 //! error, and a record's bytes are never re-encoded to be hashed.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -119,60 +117,57 @@ pub(crate) enum LineError {
 pub(crate) struct Prepared {
     pub(crate) leaf: Hash,
     pub(crate) closes: Option<Uuid>,
-    /// From the comma after the number up to and including the newline.
-    tail: Vec<u8>,
-    /// Where in `tail` the intent that it settles is named.
-    settles: Range<usize>,
+    /// `leaf` as it is written.
+    hex: [u8; 64],
+    /// The record's bytes; kept as they came, so that they are copied once, into the group.
+    json: String,
 }
 
 impl Prepared {
-    /// Hashes a record's bytes and frames them. `json` is one line.
-    pub(crate) fn new(json: &str, closes: Option<Uuid>) -> Self {
+    /// Hashes a record's bytes. `json` is one line.
+    pub(crate) fn new(json: impl Into<String>, closes: Option<Uuid>) -> Self {
+        let json = json.into();
         debug_assert!(!json.contains('\n'), "a record is one line");
         let leaf = leaf_hash(json.as_bytes());
-        let mut tail = Vec::with_capacity(json.len() + 160);
-        tail.extend_from_slice(b",\"h\":\"");
-        leaf.write_hex(&mut tail);
-        let from = tail.len();
-        if let Some(id) = closes {
-            tail.extend_from_slice(b"\",\"closes\":\"");
-            tail.extend_from_slice(
-                id.hyphenated()
-                    .encode_lower(&mut Uuid::encode_buffer())
-                    .as_bytes(),
-            );
-        }
-        let settles = from..tail.len();
-        tail.extend_from_slice(b"\",\"record\":");
-        tail.extend_from_slice(json.as_bytes());
-        tail.extend_from_slice(b"}\n");
         Self {
             leaf,
             closes,
-            tail,
-            settles,
+            hex: leaf.hex(),
+            json,
         }
     }
 
     /// Upper bound of the bytes that [`write`](Self::write) adds.
     pub(crate) fn len(&self) -> usize {
-        self.tail.len() + 5 + 20
+        const FRAME: usize = r#"{"n":,"h":"","closes":"","record":}"#.len() + 1;
+        const DIGITS: usize = 20 + 64 + 36;
+        self.json.len() + FRAME + DIGITS
     }
 
     /// Appends the whole line under its number.
     pub(crate) fn write(&self, number: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"n\":");
-        write_decimal(number, out);
-        out.extend_from_slice(&self.tail);
+        self.frame(number, self.closes, out);
     }
 
     /// As [`write`](Self::write), for an intent that is not open: a record like any other.
     pub(crate) fn write_plain(&self, number: u64, out: &mut Vec<u8>) {
+        self.frame(number, None, out);
+    }
+
+    fn frame(&self, number: u64, closes: Option<Uuid>, out: &mut Vec<u8>) {
+        out.reserve(self.len());
         out.extend_from_slice(b"{\"n\":");
         write_decimal(number, out);
-        let Range { start, end } = self.settles;
-        out.extend_from_slice(self.tail.get(..start).unwrap_or_default());
-        out.extend_from_slice(self.tail.get(end..).unwrap_or_default());
+        out.extend_from_slice(b",\"h\":\"");
+        out.extend_from_slice(&self.hex);
+        if let Some(id) = closes {
+            out.extend_from_slice(b"\",\"closes\":\"");
+            let mut digits = Uuid::encode_buffer();
+            out.extend_from_slice(id.hyphenated().encode_lower(&mut digits).as_bytes());
+        }
+        out.extend_from_slice(b"\",\"record\":");
+        out.extend_from_slice(self.json.as_bytes());
+        out.extend_from_slice(b"}\n");
     }
 }
 

@@ -50,7 +50,7 @@ fn base(disk: SharedDisk, dir: &Path) -> (Base, mpsc::Receiver<TrailEvent>) {
 }
 
 fn line(text: &str) -> Prepared {
-    Prepared::new(&format!(r#"{{"id":"{text}"}}"#), None)
+    Prepared::new(format!(r#"{{"id":"{text}"}}"#), None)
 }
 
 fn commit(inbox: &Inbox, text: &str) -> Result<TreeHead, CommitError> {

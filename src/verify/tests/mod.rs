@@ -193,7 +193,7 @@ fn commit(inbox: &Inbox, texts: &[&str]) -> TreeHead {
 }
 
 fn line(text: &str, closes: Option<Uuid>) -> Prepared {
-    Prepared::new(&format!(r#"{{"id":"{text}"}}"#), closes)
+    Prepared::new(format!(r#"{{"id":"{text}"}}"#), closes)
 }
 
 fn intent(inbox: &Inbox, id: u128) {
