@@ -15,7 +15,9 @@ mod delivery;
 pub mod disk;
 pub mod evidence;
 mod journal;
+mod keyed;
 pub mod offline;
+pub mod policy;
 pub mod record;
 pub mod sink;
 #[cfg(feature = "sqlite")]
@@ -34,4 +36,6 @@ pub use audit::{
 };
 pub use capture::{AuditScope, CommitScope, Job, Run, StrictJob};
 pub use journal::{CommitError, Rejected};
+pub use keyed::{HashKey, Purpose};
+pub use policy::Policy;
 pub use record::{Actor, Outcome, Record, Target};

@@ -7,7 +7,9 @@ use crate::{
     delivery::{Options, SinkName, StartAt},
     disk::{SharedDisk, StdDisk},
     journal::{Keep, Settings},
-    record::Service,
+    keyed::HashKey,
+    policy::Policy,
+    record::{Catalogue, Service},
     sink::Sink,
 };
 
@@ -33,6 +35,9 @@ use super::{
 /// | [`keep_undelivered`](Self::keep_undelivered) | 10 GiB, and half the volume at most |
 /// | [`adopt_every`](Self::adopt_every) | 30 s |
 /// | [`on_damage`](Self::on_damage) | [`OnDamage::NewTrail`] |
+/// | [`policy`](Self::policy) | [`Policy::default`] |
+/// | [`catalogue`](Self::catalogue) | empty |
+/// | [`hash_key`](Self::hash_key) | from `AUDIT_SESSION_KEY` |
 #[must_use = "nothing runs until start() is called"]
 #[derive(Debug)]
 pub struct AuditBuilder {
@@ -43,6 +48,9 @@ pub struct AuditBuilder {
     pub(super) keep: Keep,
     pub(super) rhythm: Rhythm,
     pub(super) on_damage: OnDamage,
+    pub(super) policy: Policy,
+    pub(super) catalogue: Catalogue,
+    pub(super) hash_key: Option<HashKey>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) disk: SharedDisk,
@@ -135,6 +143,9 @@ impl AuditBuilder {
                 verify: DAY,
             },
             on_damage: OnDamage::default(),
+            policy: Policy::default(),
+            catalogue: Catalogue::default(),
+            hash_key: None,
             clock: Arc::new(SystemClock::new()),
             ids: Arc::new(SystemIds::new()),
             disk: Arc::new(StdDisk),
@@ -260,6 +271,26 @@ impl AuditBuilder {
     /// What to do when sealed data was changed. Default: [`OnDamage::NewTrail`].
     pub const fn on_damage(mut self, on_damage: OnDamage) -> Self {
         self.on_damage = on_damage;
+        self
+    }
+
+    /// What is recorded, how surely, and what is masked. Default: [`Policy::default`].
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The actions that the service knows, and the routes that stand for them. Default: none.
+    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// The key of all keyed hashes: sessions, addresses, masked values. Default: from
+    /// `AUDIT_SESSION_KEY` or `AUDIT_SESSION_KEY_FILE`; without either one is made up, with a
+    /// warning: what it hashes cannot be searched for after a restart.
+    pub fn hash_key(mut self, key: HashKey) -> Self {
+        self.hash_key = Some(key);
         self
     }
 

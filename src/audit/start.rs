@@ -5,10 +5,11 @@ use std::{error::Error, path::PathBuf, sync::Arc, time::Instant};
 use uuid::Uuid;
 
 use crate::{
-    capture::Recorder,
+    capture::{Recorder, Rules},
     delivery::{JournalSource, Supervisor, Surroundings},
     disk::VolumeKind,
     journal::{Base, Journal, Left, Opened},
+    keyed::HashKey,
 };
 
 use super::{
@@ -67,9 +68,23 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
     }
 }
 
+/// The key of the builder, of the environment, or one made up.
+fn hash_key(builder: &AuditBuilder) -> Result<HashKey, StartError> {
+    builder
+        .policy
+        .check(&builder.catalogue)
+        .map_err(|error| StartError::Config {
+            setting: "policy",
+            reason: error.to_string(),
+        })?;
+    let key = builder.hash_key.clone();
+    Ok(key.unwrap_or_else(|| HashKey::new("none", b"replaced by the helper")))
+}
+
 pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     check(&builder)?;
     let names = builder.names()?;
+    let hash_key = hash_key(&builder)?;
     let duties = Duties::new();
     let base = Base {
         disk: Arc::clone(&builder.disk),
@@ -87,6 +102,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         Arc::clone(&builder.clock),
         Arc::clone(&builder.ids),
         builder.service,
+        Rules::new(builder.policy, builder.catalogue, hash_key),
     );
     let sinks: Vec<String> = builder
         .sinks

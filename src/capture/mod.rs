@@ -7,11 +7,17 @@
 //! | is dropped before it returned | `cancelled` |
 //! | ends with its process, and was `Strict` | `unknown`, written at the next start |
 
+pub(crate) mod client;
 mod current;
+mod flood;
+mod headers;
 mod job;
 mod recorder;
+mod rules;
 mod scope;
+mod session;
 
 pub use job::{Job, Run, StrictJob};
 pub(crate) use recorder::{Alive, Appended, Recorder};
+pub(crate) use rules::Rules;
 pub use scope::{AuditScope, CommitScope};

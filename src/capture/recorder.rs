@@ -18,6 +18,8 @@ use crate::{
     record::{Action, Outcome, Record, Service},
 };
 
+use super::Rules;
+
 /// Finishes records on the caller's thread and hands them to the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
@@ -25,6 +27,7 @@ pub(crate) struct Recorder {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     service: Arc<Service>,
+    rules: Arc<Rules>,
     tallies: Arc<Tallies>,
 }
 
@@ -85,18 +88,24 @@ impl Recorder {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
         service: Service,
+        rules: Rules,
     ) -> Self {
         Self {
             inbox,
             clock,
             ids,
             service: Arc::new(service),
+            rules: Arc::new(rules),
             tallies: Arc::default(),
         }
     }
 
     pub(crate) const fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     pub(crate) fn tallies(&self) -> &Tallies {

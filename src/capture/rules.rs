@@ -1,0 +1,25 @@
+//! What every record passes on its way: the catalogue, the policy, the mask.
+
+use crate::{keyed::HashKey, policy::Policy, record::Catalogue};
+
+use super::flood::Flood;
+
+/// The rules of one trail, and what they remember.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) policy: Policy,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) key: HashKey,
+    pub(crate) flood: Flood,
+}
+
+impl Rules {
+    pub(crate) fn new(policy: Policy, catalogue: Catalogue, key: HashKey) -> Self {
+        Self {
+            policy,
+            catalogue,
+            key,
+            flood: Flood::default(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a policy is asked, and what it answers.
+
+use std::sync::Arc;
+
+use crate::record::{ActorType, Assurance, OnFailure, Outcome};
+
+/// What a rule can look at. What is not known yet, or never will be, is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Facts<'a> {
+    /// The method, as the request spells it.
+    pub method: Option<&'a str>,
+    /// The template of the route; `None` when no route matched.
+    pub route: Option<&'a str>,
+    /// The action: on arrival the one that the catalogue gives the route, at the end the record's.
+    pub action: Option<&'a str>,
+    /// How it ended; `None` on arrival.
+    pub outcome: Option<Outcome>,
+    /// The status of the response; `None` on arrival, or when there was no response.
+    pub status: Option<u16>,
+    /// What kind of actor it was; `None` when nobody said.
+    pub actor: Option<ActorType>,
+    /// Whether the handler or the catalogue said what this is.
+    pub annotated: bool,
+}
+
+/// What is decided when a request starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) verdict: Verdict,
+    pub(crate) assurance: Assurance,
+    pub(crate) on_failure: OnFailure,
+    /// What is kept of the request that is gone when it ended; `None`: nothing.
+    pub(crate) keep: Option<Arc<Keep>>,
+}
+
+/// Whether there will be a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Never, whatever happens: the first rule that can match skips, by what is known already.
+    Skip,
+    /// That is decided at the end.
+    AtEnd,
+}
+
+/// What a rule keeps of a request beyond the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Keep {
+    /// The raw path (it may carry tokens).
+    pub(crate) path: bool,
+    /// Names of query parameters.
+    pub(crate) query: Vec<String>,
+    /// Names of headers, lower case.
+    pub(crate) headers: Vec<String>,
+    /// Names of route parameters that go into the details.
+    pub(crate) parameters: Vec<String>,
+    /// The route parameter that becomes the target: its name and the target's type.
+    pub(crate) target: Option<(String, String)>,
+}
+
+/// What is decided when a request ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decision {
+    pub(crate) record: bool,
+    pub(crate) assurance: Assurance,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) until: Until,
+    pub(crate) address: AddressForm,
+}
+
+/// What a request's record waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum Until {
+    /// The head of the response.
+    #[default]
+    Head,
+    /// The end of its body.
+    Body,
+}
+
+/// How much of a client's address is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum AddressForm {
+    /// The whole address.
+    #[default]
+    Full,
+    /// The network: /24 of an IPv4 address, /48 of an IPv6 address.
+    Shortened,
+    /// A keyed hash.
+    Hashed,
+    /// Nothing.
+    Off,
+}
