@@ -9,7 +9,7 @@
 )]
 mod address;
 mod audit;
-mod capture;
+pub mod capture;
 pub mod clock;
 mod delivery;
 pub mod disk;
@@ -31,11 +31,11 @@ mod text;
 pub mod verify;
 
 pub use audit::{
-    Audit, AuditBuilder, Commit, Health, OnDamage, Receipt, ShutdownReport, SinkOptions,
-    SinkReport, Sinks, StartError,
+    Audit, AuditBuilder, Commit, Health, OnDamage, ShutdownReport, SinkOptions, SinkReport, Sinks,
+    StartError,
 };
-pub use capture::{AuditScope, CommitScope, Job, Run, StrictJob};
-pub use journal::{CommitError, Rejected};
+pub use capture::{AuditLayer, AuditScope};
+pub use journal::{CommitError, Receipt, Rejected};
 pub use keyed::{HashKey, Purpose};
 pub use policy::Policy;
 pub use record::{Actor, Outcome, Record, Target};

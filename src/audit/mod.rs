@@ -3,12 +3,12 @@
 mod about;
 mod adoption;
 mod builder;
+mod commit;
 mod health;
 mod keeper;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod prometheus;
-mod receipt;
 mod shutdown;
 mod sinks;
 mod start;
@@ -23,17 +23,17 @@ use std::{
 };
 
 use crate::{
-    capture::{Alive, Job, Recorder},
+    capture::{Alive, AuditLayer, Job, Recorder},
     clock::RecordId,
     delivery::Supervisor,
-    journal::{CommitError, Journal, Rejected, Urgency, block_on},
+    journal::{CommitError, Journal, Receipt, Rejected, Urgency, block_on},
     record::{Origin, Record},
     stats::Stats,
 };
 
 pub use builder::{AuditBuilder, OnDamage, SinkOptions};
+pub use commit::Commit;
 pub use health::Health;
-pub use receipt::{Commit, Receipt};
 pub use shutdown::{ShutdownReport, SinkReport};
 pub use sinks::Sinks;
 pub use start::StartError;
@@ -178,6 +178,12 @@ impl Audit {
     pub fn scope(&self, record: Record) -> Job {
         let handle = Arc::clone(&self.handle);
         Job::new(self.parts().recorder.clone(), Alive::new(handle), record)
+    }
+
+    /// The layer that records requests into this trail.
+    pub fn layer(&self) -> AuditLayer {
+        let handle = Arc::clone(&self.handle);
+        AuditLayer::new(self.parts().recorder.clone(), Alive::new(handle))
     }
 
     /// Every counter, in one look. Within one snapshot `emitted = stored + queued + lost`, and for

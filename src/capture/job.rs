@@ -16,9 +16,10 @@ use crate::{
 };
 
 use super::{
-    AuditScope, current,
+    AuditScope,
+    conclusion::{Conclusion, panic_message},
+    current,
     recorder::{Alive, Recorder},
-    scope::Conclusion,
 };
 
 /// A piece of work that is about to run and leaves one record; made by `Audit::scope`.
@@ -191,11 +192,7 @@ impl Guard {
     }
 
     fn panicked(&self, panic: &(dyn Any + Send)) {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "panic without a message".into());
+        let message = panic_message(panic);
         let _ = self.finish(Conclusion::Panicked(Fault::new(message).kind("panic")));
     }
 }

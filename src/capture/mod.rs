@@ -7,17 +7,48 @@
 //! | is dropped before it returned | `cancelled` |
 //! | ends with its process, and was `Strict` | `unknown`, written at the next start |
 
-pub(crate) mod client;
+mod actor;
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "axum")]
+use self::axum as axum_parts;
+#[cfg(not(feature = "axum"))]
+#[path = "axum_off.rs"]
+mod axum_parts;
+mod body;
+mod classify;
+mod client;
+mod commit;
+mod conclusion;
 mod current;
+mod ending;
+mod entrance;
 mod flood;
+mod future;
+mod grpc;
 mod headers;
 mod job;
+mod kept;
+mod layer;
 mod recorder;
+mod refusal;
+mod request;
 mod rules;
 mod scope;
+mod service;
 mod session;
 
+#[cfg(feature = "axum")]
+pub use self::axum::MissingLayer;
+pub use actor::{ActorLayer, ActorService};
+pub use body::AuditBody;
+pub use client::ClientAddress;
+pub use commit::CommitScope;
+pub use future::ResponseFuture;
 pub use job::{Job, Run, StrictJob};
+pub use layer::AuditLayer;
 pub(crate) use recorder::{Alive, Appended, Recorder};
 pub(crate) use rules::Rules;
-pub use scope::{AuditScope, CommitScope};
+pub use scope::AuditScope;
+pub use service::AuditService;
+pub use session::Session;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{Clock, IdSource, RecordId, Timestamp},
-    journal::{Inbox, Prepared, Rejected, Ticket, Urgency},
+    journal::{Inbox, Prepared, Receiving, Rejected, Ticket, Urgency},
     record::{Action, Outcome, Record, Service},
 };
 
@@ -42,6 +42,18 @@ pub(crate) struct Tallies {
     pub(crate) late_setters: AtomicU64,
     /// The trail's own records that were not taken.
     pub(crate) own_refused: AtomicU64,
+    /// Requests that left no record, as the policy says.
+    pub(crate) skipped: AtomicU64,
+    /// Requests that were refused because their record could not be kept.
+    pub(crate) refused: AtomicU64,
+    /// Requests that ran although there was no room for their record when they began.
+    pub(crate) not_admitted: AtomicU64,
+    /// Responses whose body broke after their record was written.
+    pub(crate) broken_bodies: AtomicU64,
+    /// Closures of a layer that panicked.
+    pub(crate) hook_panics: AtomicU64,
+    /// Requests of which nobody knew the address of the peer.
+    pub(crate) no_peer: AtomicU64,
 }
 
 /// Keeps the trail running as long as a piece of work may still write to it.
@@ -69,6 +81,13 @@ pub(crate) struct Appended {
     pub(crate) ticket: Ticket,
 }
 
+impl Appended {
+    /// Waits until the record is durable.
+    pub(crate) fn receiving(self) -> Receiving {
+        Receiving::new(self.id, self.ticket)
+    }
+}
+
 /// Whether the record belongs to work that was let in before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -80,6 +99,28 @@ pub(crate) enum Standing {
     Admitted,
     /// The trail writes about itself: as admitted work, with room of its own.
     Own,
+}
+
+/// How a record is appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner<'a> {
+    /// The intent that it settles.
+    pub(super) closes: Option<Uuid>,
+    pub(super) urgency: Urgency,
+    pub(super) standing: Standing,
+    /// Texts that must not be in it.
+    pub(super) secrets: &'a [&'a str],
+}
+
+impl Manner<'_> {
+    pub(super) const fn new(standing: Standing, urgency: Urgency) -> Self {
+        Self {
+            closes: None,
+            urgency,
+            standing,
+            secrets: &[],
+        }
+    }
 }
 
 impl Recorder {
@@ -112,6 +153,23 @@ impl Recorder {
         &self.tallies
     }
 
+    /// Counts one.
+    pub(super) fn tally(&self, counter: impl FnOnce(&Tallies) -> &AtomicU64) {
+        counter(&self.tallies).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request of which nobody knows the peer; says so once.
+    pub(super) fn no_peer(&self) {
+        if self.tallies.no_peer.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(target: "tower_audit", "requests come without the address of their peer: serve with axum's into_make_service_with_connect_info::<SocketAddr>(), or tell the layer with .peer(…)");
+        }
+    }
+
+    /// Whether both write to the same trail.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tallies, &other.tallies)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -125,14 +183,15 @@ impl Recorder {
     pub(crate) fn record(&self, record: Record, urgency: Urgency) -> Result<Appended, Rejected> {
         let at = self.now();
         let record = of_service(stated(record));
-        self.append(record, (self.new_id(at), at), None, urgency, Standing::New)
+        let manner = Manner::new(Standing::New, urgency);
+        self.append(record, (self.new_id(at), at), manner)
     }
 
     /// Appends one of the trail's own records. What cannot be taken is counted.
     pub(crate) fn own(&self, record: Record) -> Option<Appended> {
         let at = self.now();
-        let (id, urgency) = ((self.new_id(at), at), Urgency::Buffered);
-        let appended = self.append(stated(record), id, None, urgency, Standing::Own);
+        let manner = Manner::new(Standing::Own, Urgency::Buffered);
+        let appended = self.append(stated(record), (self.new_id(at), at), manner);
         if let Err(rejected) = &appended {
             self.tallies.own_refused.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(target: "tower_audit", %rejected, "the trail's record about itself was not taken");
@@ -146,20 +205,21 @@ impl Recorder {
         let _ = self.inbox.append_own(line, Urgency::Buffered, self.now());
     }
 
+    /// Masks, finishes and appends a record.
     pub(super) fn append(
         &self,
-        record: Record,
+        mut record: Record,
         (id, at): (RecordId, Timestamp),
-        closes: Option<Uuid>,
-        urgency: Urgency,
-        standing: Standing,
+        manner: Manner<'_>,
     ) -> Result<Appended, Rejected> {
+        self.rules.mask(&mut record, manner.secrets);
         let finished = record.finish(id, at, &self.service);
         if finished.truncated {
             self.tallies.truncated.fetch_add(1, Ordering::Relaxed);
         }
-        let line = Prepared::new(finished.json, closes);
-        let ticket = match standing {
+        let line = Prepared::new(finished.json, manner.closes);
+        let urgency = manner.urgency;
+        let ticket = match manner.standing {
             Standing::New => self.inbox.append(&line, urgency)?,
             Standing::Further => self.inbox.append_further(&line, urgency)?,
             Standing::Admitted => self.inbox.append_admitted(&line, urgency, self.now())?,
@@ -172,10 +232,12 @@ impl Recorder {
     /// Appends an intent: the record as far as it is known, with outcome `unknown`.
     pub(crate) fn intend(
         &self,
-        record: Record,
+        mut record: Record,
         id: RecordId,
         at: Timestamp,
+        secrets: &[&str],
     ) -> Result<Ticket, Rejected> {
+        self.rules.mask(&mut record, secrets);
         let finished = record
             .outcome(Outcome::Unknown)
             .finish(id, at, &self.service);

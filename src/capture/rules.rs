@@ -1,6 +1,10 @@
 //! What every record passes on its way: the catalogue, the policy, the mask.
 
-use crate::{keyed::HashKey, policy::Policy, record::Catalogue};
+use crate::{
+    keyed::HashKey,
+    policy::Policy,
+    record::{Catalogue, Record},
+};
 
 use super::flood::Flood;
 
@@ -21,5 +25,11 @@ impl Rules {
             key,
             flood: Flood::default(),
         }
+    }
+
+    /// The last thing before a record is written, so that nothing goes round it.
+    pub(super) fn mask(&self, record: &mut Record, secrets: &[&str]) {
+        self.catalogue.categorise(record);
+        self.policy.redaction().apply(record, &self.key, secrets);
     }
 }

@@ -2,23 +2,24 @@
 
 use std::{
     fmt,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
-    task::{Context, Poll},
 };
 
 use serde::Serialize;
 
 use crate::{
     clock::{RecordId, Timestamp},
-    journal::{Admission, CommitError, Committed, Rejected, Ticket, Urgency},
+    journal::{Admission, Rejected, Ticket, Urgency},
     record::{Action, Actor, Application, Change, Fault, Outcome, Record, Target, Tenant},
     text::Text,
 };
 
 use super::{
+    commit::CommitScope,
+    conclusion::Conclusion,
     current,
-    recorder::{Alive, Appended, Recorder, Standing, of_service},
+    recorder::{Alive, Appended, Manner, Recorder, Standing, of_service},
+    request::{Arrived, Rest},
 };
 
 /// The record being built for one job or request.
@@ -47,15 +48,46 @@ struct Inner {
     _alive: Alive,
     id: RecordId,
     begun: Timestamp,
+    /// What is known of the request; `None` for a job.
+    request: Option<Box<Arrived>>,
     state: Mutex<State>,
 }
 
 struct State {
     record: Record,
+    /// Whether the code that runs said what this is.
+    annotated: bool,
     /// Its intent, once that is in the journal.
     intent: Option<Ticket>,
-    /// Held until the record is written: a shutdown waits for it.
+    /// Whether the record is still to be written.
+    open: bool,
+    /// Held until the record is written: a shutdown waits for it. `None` as well when there was no
+    /// room and the work runs all the same.
     admission: Option<Admission>,
+}
+
+/// What a change to a draft is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// What is done: by saying so, the code asks for the record.
+    What,
+    /// Who does it, and for whom.
+    Who,
+}
+
+/// What a scope held when it was closed.
+pub(super) struct Closed {
+    pub(super) record: Record,
+    pub(super) annotated: bool,
+    intent: bool,
+    admission: Option<Admission>,
+}
+
+impl Closed {
+    /// Whether an intent waits for its verdict.
+    pub(super) const fn has_intent(&self) -> bool {
+        self.intent
+    }
 }
 
 #[expect(
@@ -63,24 +95,55 @@ struct State {
     reason = "setters return the scope only to be chained"
 )]
 impl AuditScope {
+    /// The scope of a job.
     pub(super) fn new(recorder: Recorder, alive: Alive, record: Record) -> Result<Self, Rejected> {
         let admission = recorder.inbox().admit()?;
+        Ok(Self::begin(recorder, alive, record, None, Some(admission)))
+    }
+
+    /// The scope of a request; without an admission it is recorded at the end if there is room then.
+    pub(super) fn of_request(
+        recorder: Recorder,
+        alive: Alive,
+        request: Box<Arrived>,
+        admission: Option<Admission>,
+    ) -> Self {
+        Self::begin(recorder, alive, Record::default(), Some(request), admission)
+    }
+
+    /// The scope that handlers find where the policy skips: it is finished from the start.
+    pub(super) fn skipped(recorder: Recorder, alive: Alive) -> Self {
+        let scope = Self::begin(recorder, alive, Record::default(), None, None);
+        scope.lock().open = false;
+        scope
+    }
+
+    fn begin(
+        recorder: Recorder,
+        alive: Alive,
+        record: Record,
+        request: Option<Box<Arrived>>,
+        admission: Option<Admission>,
+    ) -> Self {
         let begun = recorder.now();
         let id = recorder.new_id(begun);
         let state = Mutex::new(State {
             record,
+            annotated: false,
             intent: None,
-            admission: Some(admission),
+            open: true,
+            admission,
         });
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
                 recorder,
                 _alive: alive,
                 id,
                 begun,
+                request,
                 state,
             }),
-        })
+        }
     }
 
     /// The scope of the code that runs on this thread, if it belongs to one.
@@ -101,13 +164,13 @@ impl AuditScope {
     /// Whether the record was written; setters change nothing any more.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.lock().admission.is_none()
+        !self.lock().open
     }
 
     /// Sets what was done.
     pub fn action(&self, action: impl Into<Action>) -> &Self {
         let action = action.into();
-        self.update(|record| record.action = action)
+        self.annotate(|record| record.action = action)
     }
 
     /// Sets who acted.
@@ -117,7 +180,7 @@ impl AuditScope {
 
     /// Adds something that was acted on.
     pub fn target(&self, target: Target) -> &Self {
-        self.update(|record| record.targets.push(target))
+        self.annotate(|record| record.targets.push(target))
     }
 
     /// Sets the customer, organisation or site it belongs to.
@@ -139,7 +202,7 @@ impl AuditScope {
     ) -> &Self {
         // Foreign code runs here, before the lock is taken: it may panic, or use this scope.
         let change = Change::new(field, previous, current);
-        self.update(|record| record.changes.push(change))
+        self.annotate(|record| record.changes.push(change))
     }
 
     /// Sets something else about it; `None` leaves it out.
@@ -147,7 +210,7 @@ impl AuditScope {
         // As above: a value becomes JSON before the lock is taken.
         let name = name.into();
         let mut value = Record::default().detail(name.clone(), value).details;
-        self.update(|record| {
+        self.annotate(|record| {
             record.details.remove(&name);
             record.details.append(&mut value);
         })
@@ -155,7 +218,7 @@ impl AuditScope {
 
     /// Sets how it ended; nothing that is found out later replaces it.
     pub fn outcome(&self, outcome: Outcome) -> &Self {
-        self.update(|record| record.outcome = Some(outcome))
+        self.annotate(|record| record.outcome = Some(outcome))
     }
 
     /// Says that it was done.
@@ -175,7 +238,7 @@ impl AuditScope {
 
     /// Says what the fault was, and that it ended in an error unless another outcome is set.
     pub fn error(&self, fault: Fault) -> &Self {
-        self.update(|record| {
+        self.annotate(|record| {
             record.error = Some(fault);
             record.outcome.get_or_insert(Outcome::Error);
         })
@@ -184,7 +247,7 @@ impl AuditScope {
     /// Sets why it ended so, for a person.
     pub fn reason(&self, reason: impl Into<Text>) -> &Self {
         let reason = reason.into();
-        self.update(|record| record.reason = Some(reason))
+        self.annotate(|record| record.reason = Some(reason))
     }
 
     /// Appends a further record of the same work. Actor, tenant, application and context are this
@@ -199,7 +262,11 @@ impl AuditScope {
         let mut record = of_service(self.inherit(record));
         record.outcome.get_or_insert(Outcome::Success);
         let id = (recorder.new_id(at), at);
-        let appended = recorder.append(record, id, None, Urgency::Buffered, Standing::Further);
+        let manner = Manner {
+            secrets: &self.secrets(),
+            ..Manner::new(Standing::Further, Urgency::Buffered)
+        };
+        let appended = recorder.append(record, id, manner);
         appended.map(|appended| appended.id)
     }
 
@@ -218,37 +285,126 @@ impl AuditScope {
         if let Some(intent) = &state.intent {
             return CommitScope::new(Ok(intent.clone()));
         }
-        if state.admission.is_none() {
+        if !state.open {
             return CommitScope::new(Err(Rejected::Finished));
         }
-        let draft = of_service(state.record.clone());
-        let intent = self
-            .inner
-            .recorder
-            .intend(draft, self.inner.id, self.inner.begun);
+        let mut draft = state.record.clone();
+        if let Some(request) = &self.inner.request {
+            request.complete_so_far(&mut draft, state.annotated, self.rules());
+        }
+        let (id, begun) = (self.inner.id, self.inner.begun);
+        let secrets = self.secrets();
+        let recorder = &self.inner.recorder;
+        let intent = recorder.intend(of_service(draft), id, begun, &secrets);
         state.intent = intent.as_ref().ok().cloned();
         CommitScope::new(intent)
     }
 
-    /// Writes the record, once.
+    /// Writes the record of a job, once.
     pub(super) fn finish(&self, conclusion: Conclusion, urgency: Urgency) -> Option<Appended> {
         // Kept until the record is appended, so that a shutdown does not close the door before it.
-        let (record, closes, _admission) = {
-            let mut state = self.lock();
-            let admission = state.admission.take()?;
-            let record = std::mem::take(&mut state.record);
-            state.record = heritage(&record);
-            let closes = state.intent.is_some().then(|| self.inner.id.as_uuid());
-            (record, closes, admission)
-        };
+        let mut closed = self.close_unless(|_, _| false)?;
+        let record = conclusion.of(of_service(std::mem::take(&mut closed.record)));
+        self.write(record, &closed, urgency).ok()
+    }
+
+    /// Takes the record out, once. It stays open when `keep_open`, asked under the lock, says so.
+    pub(super) fn close_unless(
+        &self,
+        keep_open: impl FnOnce(&Record, bool) -> bool,
+    ) -> Option<Closed> {
+        let mut state = self.lock();
+        if !state.open || keep_open(&state.record, state.annotated) {
+            return None;
+        }
+        state.open = false;
+        let record = std::mem::take(&mut state.record);
+        state.record = heritage(&record);
+        Some(Closed {
+            record,
+            annotated: state.annotated,
+            intent: state.intent.is_some(),
+            admission: state.admission.take(),
+        })
+    }
+
+    /// Appends the record of a closed scope.
+    pub(super) fn write(
+        &self,
+        mut record: Record,
+        closed: &Closed,
+        urgency: Urgency,
+    ) -> Result<Appended, Rejected> {
         let recorder = &self.inner.recorder;
-        let mut record = conclusion.of(of_service(record));
-        let lasted = recorder.now().since(self.inner.begun);
-        record.context = record.context.duration(lasted);
-        let id = (self.inner.id, self.inner.begun);
-        recorder
-            .append(record, id, closes, urgency, Standing::Admitted)
-            .ok()
+        record.context.duration = Some(self.lasted());
+        // What was let in is always taken; what was not stands at the door once more.
+        let standing = match closed.admission {
+            Some(_) => Standing::Admitted,
+            None => Standing::New,
+        };
+        let manner = Manner {
+            closes: closed.intent.then(|| self.inner.id.as_uuid()),
+            secrets: &self.secrets(),
+            ..Manner::new(standing, urgency)
+        };
+        recorder.append(record, (self.inner.id, self.inner.begun), manner)
+    }
+
+    /// Whether it belongs to this trail.
+    pub(super) fn is_of(&self, recorder: &Recorder) -> bool {
+        self.inner.recorder.is_same(recorder)
+    }
+
+    /// Puts in what closures of the layer said.
+    pub(super) fn prefill(&self, rest: Rest) {
+        let mut state = self.lock();
+        state.record.actor = rest.actor;
+        state.record.targets.extend(rest.target);
+        state.record.tenant = rest.tenant;
+        state.record.application = rest.application;
+    }
+
+    /// Asks once more whether there is room; true when there is, or was.
+    pub(super) fn admit_late(&self) -> bool {
+        let mut state = self.lock();
+        if state.admission.is_none() {
+            state.admission = self.inner.recorder.inbox().admit().ok();
+        }
+        state.admission.is_some()
+    }
+
+    /// Learns the template of the route from within.
+    #[cfg(feature = "axum")]
+    pub(super) fn learn(&self, parts: &http::request::Parts) {
+        if let Some(request) = self.request() {
+            request.learn(parts);
+        }
+    }
+
+    pub(super) fn lasted(&self) -> std::time::Duration {
+        self.inner.recorder.now().since(self.inner.begun)
+    }
+
+    pub(super) fn begun(&self) -> Timestamp {
+        self.inner.begun
+    }
+
+    /// What is known of the request; `None` for a job.
+    pub(super) fn request(&self) -> Option<&Arrived> {
+        self.inner.request.as_deref()
+    }
+
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.inner.recorder
+    }
+
+    fn rules(&self) -> &super::Rules {
+        self.inner.recorder.rules()
+    }
+
+    /// Texts that must not be in any record of this work.
+    fn secrets(&self) -> Vec<&str> {
+        self.request().map(Arrived::secrets).unwrap_or_default()
     }
 
     /// The work's answer is given although its record is not durable yet.
@@ -263,17 +419,33 @@ impl AuditScope {
         record.actor = record.actor.or_else(|| own.actor.clone());
         record.tenant = record.tenant.or_else(|| own.tenant.clone());
         record.application = record.application.or_else(|| own.application.clone());
-        if record.context == crate::record::Context::default() {
+        let bare = record.context == crate::record::Context::default();
+        if bare {
             record.context = own.context.clone();
+        }
+        drop(state);
+        if let Some(request) = self.request().filter(|_| bare) {
+            request.give_context(&mut record, self.rules());
         }
         record
     }
 
-    /// Changes the draft. `change` only moves values: it runs under the lock.
+    /// Changes what the record says the work is.
+    fn annotate(&self, change: impl FnOnce(&mut Record)) -> &Self {
+        self.amend(Said::What, change)
+    }
+
+    /// Changes who the record says it was, and for whom.
     fn update(&self, change: impl FnOnce(&mut Record)) -> &Self {
+        self.amend(Said::Who, change)
+    }
+
+    /// Changes the draft. `change` only moves values: it runs under the lock.
+    pub(super) fn amend(&self, said: Said, change: impl FnOnce(&mut Record)) -> &Self {
         let mut state = self.lock();
-        if state.admission.is_some() {
+        if state.open {
             change(&mut state.record);
+            state.annotated |= said == Said::What;
         } else {
             let tallies = self.inner.recorder.tallies();
             tallies.late_setters.fetch_add(1, Ordering::Relaxed);
@@ -299,36 +471,6 @@ impl fmt::Debug for AuditScope {
     }
 }
 
-/// What the end of the work says about the outcome, where the work itself did not.
-#[derive(Debug)]
-pub(super) enum Conclusion {
-    /// It ended in order, or was dropped.
-    Ended(Outcome),
-    /// It returned an error.
-    Failed(Fault),
-    /// It panicked: what it said of its outcome before is no longer true.
-    Panicked(Fault),
-    /// It was never begun.
-    NotBegun(String),
-}
-
-impl Conclusion {
-    fn of(self, mut record: Record) -> Record {
-        match self {
-            Self::Ended(outcome) => {
-                record.outcome.get_or_insert(outcome);
-            }
-            Self::Failed(fault) => {
-                record.error.get_or_insert(fault);
-                record.outcome.get_or_insert(Outcome::Error);
-            }
-            Self::Panicked(fault) => return record.outcome(Outcome::Error).error(fault),
-            Self::NotBegun(reason) => return record.outcome(Outcome::Error).reason(reason),
-        }
-        record
-    }
-}
-
 /// What a finished scope still gives to further records of the same work.
 fn heritage(record: &Record) -> Record {
     let mut heritage = Record::default();
@@ -337,30 +479,4 @@ fn heritage(record: &Record) -> Record {
     heritage.application.clone_from(&record.application);
     heritage.context.clone_from(&record.context);
     heritage
-}
-
-/// Waits until an intent is durable; made by [`AuditScope::commit`].
-#[must_use = "the intent is durable only when this future says so"]
-#[derive(Debug)]
-pub struct CommitScope {
-    waiting: Result<Committed, Rejected>,
-}
-
-impl CommitScope {
-    fn new(intent: Result<Ticket, Rejected>) -> Self {
-        Self {
-            waiting: intent.map(Ticket::committed),
-        }
-    }
-}
-
-impl Future for CommitScope {
-    type Output = Result<(), CommitError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.waiting {
-            Ok(committed) => Pin::new(committed).poll(cx).map_ok(|_| ()),
-            Err(rejected) => Poll::Ready(Err((*rejected).into())),
-        }
-    }
 }

@@ -27,6 +27,7 @@ mod opening;
 mod pace;
 pub(crate) mod prune;
 mod reader;
+mod receipt;
 mod recovery;
 mod reserve;
 pub(crate) mod segment;
@@ -56,6 +57,8 @@ pub(crate) use prune::{Keep, Plan, SegmentInfo};
 #[cfg(feature = "sqlite")]
 pub(crate) use reader::Entry;
 pub(crate) use reader::{Gap, GapKind, Most, Reader};
+pub use receipt::Receipt;
+pub(crate) use receipt::Receiving;
 pub(crate) use recovery::{Recovered, Torn};
 use reserve::Reserve;
 pub(crate) use state::Counts;

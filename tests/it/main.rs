@@ -31,6 +31,9 @@ mod real_disk;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod requests;
+#[cfg(test)]
 #[cfg(all(feature = "file", feature = "sqlite"))]
 mod restore;
 #[cfg(test)]

@@ -1,0 +1,42 @@
+//! What a status says about the outcome.
+
+use http::StatusCode;
+
+use crate::record::Outcome;
+
+/// 401 and 403 are `denied`, other 4xx `failure`, 5xx `error`; all else was done, a switch of
+/// protocols (101) too.
+pub(super) fn outcome_of(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Denied,
+        _ if status.is_client_error() => Outcome::Failure,
+        _ if status.is_server_error() => Outcome::Error,
+        _ => Outcome::Success,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_of_status_has_its_outcome() {
+        for (status, expected) in [
+            (101, Outcome::Success),
+            (200, Outcome::Success),
+            (204, Outcome::Success),
+            (304, Outcome::Success),
+            (400, Outcome::Failure),
+            (401, Outcome::Denied),
+            (403, Outcome::Denied),
+            (404, Outcome::Failure),
+            (429, Outcome::Failure),
+            (499, Outcome::Failure),
+            (500, Outcome::Error),
+            (503, Outcome::Error),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(outcome_of(status), expected, "{status}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The future of an intent.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::journal::{CommitError, Committed, Rejected, Ticket};
+
+/// Waits until an intent is durable; made by [`AuditScope::commit`](super::AuditScope::commit).
+#[must_use = "the intent is durable only when this future says so"]
+#[derive(Debug)]
+pub struct CommitScope {
+    waiting: Result<Committed, Rejected>,
+}
+
+impl CommitScope {
+    pub(super) fn new(intent: Result<Ticket, Rejected>) -> Self {
+        Self {
+            waiting: intent.map(Ticket::committed),
+        }
+    }
+}
+
+impl Future for CommitScope {
+    type Output = Result<(), CommitError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.waiting {
+            Ok(committed) => Pin::new(committed).poll(cx).map_ok(|_| ()),
+            Err(rejected) => Poll::Ready(Err((*rejected).into())),
+        }
+    }
+}

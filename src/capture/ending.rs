@@ -1,0 +1,316 @@
+//! The end of a request: told once, whatever it is.
+
+use std::any::Any;
+
+use http::{HeaderMap, Method, StatusCode, response};
+
+use crate::{
+    journal::{Receiving, Urgency},
+    policy::{Decision, Until},
+    record::{ActorType, Assurance, Fault, Http, Outcome, Record},
+};
+
+use super::{
+    AuditScope,
+    classify::outcome_of,
+    conclusion::panic_message,
+    flood::Passed,
+    grpc,
+    recorder::of_service,
+    request::{Arrived, hashed},
+    scope::Closed,
+    session::RawSession,
+};
+
+/// Writes the record of a request exactly once: at its end, or when it is dropped before.
+#[derive(Debug)]
+pub(super) struct Guard {
+    scope: AuditScope,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    outcome: Outcome,
+    /// Whether it stands whatever the handler said before.
+    certain: bool,
+    fault: Option<Fault>,
+    reason: Option<&'static str>,
+    status: Option<StatusCode>,
+    /// The status as a policy knows it: gRPC's word in HTTP's.
+    judged: Option<StatusCode>,
+    /// The session that the response sets.
+    session: Option<RawSession>,
+}
+
+/// What came of an ending.
+#[derive(Debug)]
+pub(super) enum Finish {
+    /// There is a record, or none; nobody waits for it.
+    Done,
+    /// The answer is held until it is durable.
+    Hold(Receiving),
+    /// The record waits for the end of the body.
+    AtBody,
+}
+
+impl Guard {
+    pub(super) const fn new(scope: AuditScope) -> Self {
+        Self { scope }
+    }
+
+    pub(super) const fn scope(&self) -> &AuditScope {
+        &self.scope
+    }
+
+    /// The head of the response is there. `body_follows`: whether there is anything to wait for.
+    pub(super) fn answered(&self, head: &response::Parts, body_follows: bool) -> (Finish, Ending) {
+        let Some(arrived) = self.scope.request() else {
+            return (Finish::Done, Ending::of(Outcome::Unknown));
+        };
+        let ending = Ending::answered(arrived, head);
+        let trailers_follow = arrived.is_grpc()
+            && body_follows
+            && head.status == StatusCode::OK
+            && grpc::is_grpc(&head.headers)
+            && grpc::code(&head.headers).is_none();
+        if trailers_follow {
+            return (Finish::AtBody, ending);
+        }
+        (self.finish(&ending, body_follows), ending)
+    }
+
+    /// The body came to its end, with these trailers.
+    pub(super) fn body_ended(&self, mut ending: Ending, trailers: Option<&HeaderMap>) -> Finish {
+        let arrived = self.scope.request();
+        if arrived.is_some_and(Arrived::is_grpc) && ending.status == Some(StatusCode::OK) {
+            ending.grpc(trailers.and_then(grpc::code).unwrap_or(grpc::Code::UNKNOWN));
+        }
+        self.finish(&ending, false)
+    }
+
+    /// The body broke before its end.
+    pub(super) fn body_broke(&self, ending: Ending) {
+        let ending = Ending {
+            outcome: Outcome::Error,
+            certain: true,
+            reason: Some("the body of the response broke"),
+            ..ending
+        };
+        let _ = self.finish(&ending, false);
+    }
+
+    /// Nobody waits for the rest of the body.
+    pub(super) fn body_dropped(&self, ending: Ending) {
+        let ending = Ending {
+            outcome: Outcome::Cancelled,
+            ..ending
+        };
+        let _ = self.finish(&ending, false);
+    }
+
+    /// The inner service gave an error instead of a response.
+    pub(super) fn failed(&self) -> Finish {
+        let ending = Ending {
+            reason: Some("the service gave an error instead of a response"),
+            ..Ending::of(Outcome::Error)
+        };
+        self.finish(&ending, false)
+    }
+
+    /// It was not begun, because its record cannot be kept.
+    pub(super) fn refused(&self) {
+        let ending = Ending {
+            certain: true,
+            reason: Some("not begun: the audit trail cannot be written"),
+            status: Some(StatusCode::SERVICE_UNAVAILABLE),
+            judged: Some(StatusCode::SERVICE_UNAVAILABLE),
+            ..Ending::of(Outcome::Error)
+        };
+        let _ = self.finish(&ending, false);
+    }
+
+    /// What it said of its outcome before is no longer true.
+    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) {
+        let ending = Ending {
+            certain: true,
+            fault: Some(Fault::new(panic_message(panic)).kind("panic")),
+            ..Ending::of(Outcome::Error)
+        };
+        let _ = self.finish(&ending, false);
+    }
+
+    fn finish(&self, ending: &Ending, body_follows: bool) -> Finish {
+        let Some(arrived) = self.scope.request() else {
+            return Finish::Done;
+        };
+        let mut decision = None;
+        let mut at_body = false;
+        let closed = self.scope.close_unless(|record, annotated| {
+            let decided = ending.decide(arrived, &self.scope, record, annotated);
+            at_body = body_follows && decided.record && decided.until == Until::Body;
+            decision = Some(decided);
+            at_body
+        });
+        match (closed, decision) {
+            (Some(closed), Some(decision)) => self.write(ending, arrived, closed, decision),
+            _ if at_body => Finish::AtBody,
+            _ => Finish::Done,
+        }
+    }
+
+    fn write(
+        &self,
+        ending: &Ending,
+        arrived: &Arrived,
+        mut closed: Closed,
+        decision: Decision,
+    ) -> Finish {
+        let recorder = self.scope.recorder();
+        let rules = recorder.rules();
+        if !decision.record && !closed.has_intent() {
+            recorder.tally(|tallies| &tallies.skipped);
+            return Finish::Done;
+        }
+        let mut record = of_service(std::mem::take(&mut closed.record));
+        let origins = arrived.origins();
+        let client = origins.client;
+        if origins.peer.is_none() {
+            recorder.no_peer();
+        }
+        arrived.complete_from(&mut record, origins, decision.address, rules);
+        ending.conclude(&mut record);
+        if let Some(session) = &ending.session {
+            record.context.previous_session_id = record.context.session_id.take();
+            record.context.session_id = Some(hashed(session, rules));
+        }
+        let foldable = is_foldable(&record) && !closed.has_intent();
+        if let Some(rate) = rules.policy.flood_per_minute().filter(|_| foldable) {
+            let at = self.scope.begun();
+            match rules.flood.pass(client, Box::new(record), at, rate) {
+                Passed::Record(passed) => record = *passed,
+                Passed::Folded => return Finish::Done,
+            }
+        }
+        let waits = decision.assurance.max(arrived.assurance()) > Assurance::Buffered;
+        let urgency = if waits && !foldable {
+            Urgency::Durable
+        } else {
+            Urgency::Buffered
+        };
+        match self.scope.write(record, &closed, urgency) {
+            Ok(appended) if urgency == Urgency::Durable => Finish::Hold(appended.receiving()),
+            _ => Finish::Done,
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Trap C3: the client left, or a time-out dropped the future. Never waits.
+        let _ = self.finish(&Ending::of(Outcome::Cancelled), false);
+    }
+}
+
+/// Anybody can make any number of these: refused or failed, by nobody in particular.
+fn is_foldable(record: &Record) -> bool {
+    let nobody = record
+        .actor
+        .as_ref()
+        .is_none_or(|actor| actor.kind == ActorType::Anonymous);
+    let done = matches!(
+        record.outcome,
+        Some(Outcome::Success | Outcome::Unknown) | None
+    );
+    nobody && !done
+}
+
+impl Ending {
+    pub(super) const fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            certain: false,
+            fault: None,
+            reason: None,
+            status: None,
+            judged: None,
+            session: None,
+        }
+    }
+
+    fn answered(arrived: &Arrived, head: &response::Parts) -> Self {
+        let config = arrived.config();
+        let told = config.ask(config.outcome.as_ref(), head);
+        let session = config.session.as_ref();
+        let mut ending = Self {
+            status: Some(head.status),
+            judged: Some(head.status),
+            session: session.and_then(|session| session.of_response(&head.headers)),
+            ..Self::of(outcome_of(head.status))
+        };
+        if arrived.is_grpc() && head.status == StatusCode::OK {
+            // Without trailers the code is in the head.
+            if let Some(code) = grpc::code(&head.headers) {
+                ending.grpc(code);
+            }
+        }
+        if let Some(outcome) = told {
+            ending.outcome = outcome;
+        }
+        ending
+    }
+
+    fn grpc(&mut self, code: grpc::Code) {
+        self.outcome = code.outcome();
+        self.judged = code.status();
+        self.fault = code.fault();
+    }
+
+    /// What the policy says, with what is known now.
+    fn decide(
+        &self,
+        arrived: &Arrived,
+        scope: &AuditScope,
+        record: &Record,
+        annotated: bool,
+    ) -> Decision {
+        let rules = scope.recorder().rules();
+        let mut facts = arrived.facts(record, annotated, rules);
+        facts.outcome = Some(self.outcome_of(record));
+        facts.status = self.judged.map(|status| status.as_u16());
+        let declared = arrived.declared_assurance(facts.action, rules);
+        rules.policy.at_end(&facts, declared)
+    }
+
+    fn outcome_of(&self, record: &Record) -> Outcome {
+        match record.outcome {
+            Some(said) if !self.certain => said,
+            _ => self.outcome,
+        }
+    }
+
+    /// Writes the end into the record; what the handler said stands, unless this is certain.
+    fn conclude(&self, record: &mut Record) {
+        record.outcome = Some(self.outcome_of(record));
+        if self.certain || record.error.is_none() {
+            record.error = self.fault.clone().or_else(|| record.error.take());
+        }
+        if let Some(reason) = self.reason {
+            record
+                .reason
+                .get_or_insert(crate::text::Text::fixed(reason));
+        }
+        let http = record.context.http.get_or_insert_with(Http::new);
+        http.status = self.status.map(|status| status.as_u16());
+    }
+}
+
+/// Whether a response has a body that could still say something of the end.
+pub(super) fn body_follows(method: Option<&Method>, status: StatusCode, is_end: bool) -> bool {
+    // Trap C5: these are complete at the head, whatever their headers say.
+    let bodiless = method == Some(&Method::HEAD)
+        || status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    !bodiless && !is_end
+}

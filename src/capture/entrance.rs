@@ -1,0 +1,158 @@
+//! What happens before the inner service is called: is it recorded, and may it begin?
+
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
+};
+
+use http::request;
+
+use crate::{
+    journal::{Admission, Committed},
+    record::{Assurance, OnFailure},
+};
+
+use super::{
+    AuditScope, CommitScope,
+    ending::Guard,
+    layer::Config,
+    request::{Arrived, Rest},
+};
+
+/// How a request goes in.
+pub(super) enum Entrance {
+    /// Nobody will write a record of it.
+    Unseen,
+    /// It begins at once.
+    Open(Guard),
+    /// Something must be durable before it begins.
+    Closed(Threshold),
+}
+
+/// Looks at a request that arrives. Cheap: most of what it takes is only shared.
+pub(super) fn enter(config: &Arc<Config>, mut parts: request::Parts) -> (Entrance, request::Parts) {
+    let outer = parts.extensions.get::<AuditScope>();
+    if outer.is_some_and(|scope| scope.is_of(&config.recorder)) {
+        // Two layers of one trail: the outer one records.
+        return (Entrance::Unseen, parts);
+    }
+    let Some((arrived, rest)) = Arrived::look(config, &parts) else {
+        config.recorder.tally(|tallies| &tallies.skipped);
+        parts.extensions.insert(config.skipped.clone());
+        return (Entrance::Unseen, parts);
+    };
+    let asked = (arrived.assurance(), arrived.on_failure());
+    let admission = config.recorder.inbox().admit().ok();
+    let doubtful = admission.is_none() || config.recorder.inbox().failing().is_some();
+    if admission.is_none() && asked.1 == OnFailure::Continue {
+        config.recorder.tally(|tallies| &tallies.not_admitted);
+    }
+    let scope = begin(config, arrived, rest, admission);
+    parts.extensions.insert(scope.clone());
+    let guard = Guard::new(scope);
+    let entrance = match asked {
+        (_, OnFailure::Refuse) if doubtful => Entrance::Closed(Threshold::doubtful(guard)),
+        (Assurance::Strict, on_failure) => {
+            Entrance::Closed(Threshold::intending(guard, on_failure))
+        }
+        _ => Entrance::Open(guard),
+    };
+    (entrance, parts)
+}
+
+fn begin(
+    config: &Arc<Config>,
+    arrived: Arrived,
+    rest: Rest,
+    admission: Option<Admission>,
+) -> AuditScope {
+    let recorder = config.recorder.clone();
+    let scope =
+        AuditScope::of_request(recorder, config.alive.clone(), Box::new(arrived), admission);
+    scope.prefill(rest);
+    scope
+}
+
+/// Where a request waits until it may begin.
+pub(super) struct Threshold {
+    guard: Guard,
+    on_failure: OnFailure,
+    step: Step,
+}
+
+enum Step {
+    /// There was no room: once what waits is on disk, there may be.
+    Room(Option<Committed>),
+    /// The intent is on its way to the disk.
+    Intent(CommitScope),
+}
+
+/// What came of waiting.
+pub(super) enum Passage {
+    Begin(Guard),
+    /// Its record cannot be kept, and the rule says that it must be.
+    Refused(Guard),
+}
+
+impl Threshold {
+    fn doubtful(guard: Guard) -> Self {
+        let inbox = guard.scope().recorder().inbox();
+        // While the trail is failing nobody waits: callers that come again must not pile up.
+        let flush = if inbox.failing().is_some() {
+            None
+        } else {
+            inbox.flush()
+        };
+        Self {
+            guard,
+            on_failure: OnFailure::Refuse,
+            step: Step::Room(flush),
+        }
+    }
+
+    fn intending(guard: Guard, on_failure: OnFailure) -> Self {
+        let step = Step::Intent(guard.scope().commit());
+        Self {
+            guard,
+            on_failure,
+            step,
+        }
+    }
+
+    /// Waits. At most as long as the commit time-out for each step.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            match &mut self.step {
+                Step::Room(flush) => {
+                    if let Some(flush) = flush {
+                        let _ = ready!(Pin::new(flush).poll(cx));
+                    }
+                    let scope = self.guard.scope();
+                    let failing = scope.recorder().inbox().failing().is_some();
+                    if failing || !scope.admit_late() {
+                        return Poll::Ready(false);
+                    }
+                    if scope.request().map(Arrived::assurance) != Some(Assurance::Strict) {
+                        return Poll::Ready(true);
+                    }
+                    self.step = Step::Intent(scope.commit());
+                }
+                Step::Intent(commit) => {
+                    let durable = ready!(Pin::new(commit).poll(cx)).is_ok();
+                    return Poll::Ready(durable || self.on_failure == OnFailure::Continue);
+                }
+            }
+        }
+    }
+
+    /// Ends the waiting, with what [`poll`](Self::poll) answered.
+    pub(super) fn pass(self, may_begin: bool) -> Passage {
+        if may_begin {
+            return Passage::Begin(self.guard);
+        }
+        let tallies = self.guard.scope().recorder().tallies();
+        tallies.refused.fetch_add(1, Ordering::Relaxed);
+        Passage::Refused(self.guard)
+    }
+}

@@ -1,0 +1,243 @@
+//! The response future: from the door to the head of the response.
+
+use std::{
+    fmt,
+    panic::resume_unwind,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::journal::Receiving;
+
+use super::{
+    body::AuditBody,
+    ending::{Finish, Guard, body_follows},
+    entrance::{Passage, Threshold},
+    refusal::refusal,
+    request::Arrived,
+    service::{call_within, within},
+};
+
+pin_project! {
+    /// The future of an audited response; made by [`AuditService`](super::AuditService).
+    ///
+    /// Dropping it before it is ready records the request as `cancelled`. The head of the response is
+    /// held until the record is durable, where the policy asks for that.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        stage: Stage<S::Future, S::Response, S::Error, S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<F, R, E, S, B> {
+        // The inner service was not called yet. Boxed: few requests stop here.
+        Waiting { threshold: Option<Box<Waiting<S, B>>> },
+        Running { #[pin] future: F, guard: Option<Guard> },
+        Holding { held: Option<Held<R, E>> },
+    }
+}
+
+/// A request that waits at the door, with the service that was polled ready for it.
+struct Waiting<S, B> {
+    threshold: Threshold,
+    inner: S,
+    request: Request<B>,
+}
+
+/// What the inner service gave, held until the record is durable.
+struct Held<R, E> {
+    receiving: Receiving,
+    given: Result<R, E>,
+    guard: Guard,
+}
+
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    pub(super) const fn unseen(future: S::Future) -> Self {
+        let guard = None;
+        Self {
+            stage: Stage::Running { future, guard },
+        }
+    }
+
+    pub(super) const fn running(future: S::Future, guard: Guard) -> Self {
+        let guard = Some(guard);
+        Self {
+            stage: Stage::Running { future, guard },
+        }
+    }
+
+    pub(super) fn waiting(threshold: Threshold, inner: S, request: Request<B>) -> Self {
+        let waiting = Waiting {
+            threshold,
+            inner,
+            request,
+        };
+        let threshold = Some(Box::new(waiting));
+        Self {
+            stage: Stage::Waiting { threshold },
+        }
+    }
+}
+
+impl<S, B, ResB> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+    ResB: Body,
+    ResB::Data: From<&'static [u8]>,
+{
+    type Output = Result<Response<AuditBody<ResB>>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut this = self.as_mut().project();
+            match this.stage.as_mut().project() {
+                StageProjection::Waiting { threshold } => {
+                    let Some(waiting) = threshold.as_deref_mut() else {
+                        return Poll::Pending;
+                    };
+                    let may_begin = ready!(waiting.threshold.poll(cx));
+                    let Some(waiting) = threshold.take() else {
+                        return Poll::Pending;
+                    };
+                    let Waiting {
+                        threshold,
+                        mut inner,
+                        request,
+                    } = *waiting;
+                    match threshold.pass(may_begin) {
+                        Passage::Refused(guard) => return Poll::Ready(Ok(refuse(&guard))),
+                        Passage::Begin(guard) => {
+                            let future = call_within(&guard, || inner.call(request));
+                            let guard = Some(guard);
+                            this.stage.set(Stage::Running { future, guard });
+                        }
+                    }
+                }
+                StageProjection::Running { future, guard } => {
+                    let given = ready!(run(future, guard.as_ref(), cx));
+                    let Some(guard) = guard.take() else {
+                        return Poll::Ready(given.map(|response| response.map(AuditBody::unseen)));
+                    };
+                    match conclude(given, guard) {
+                        Concluded::Ready(output) => return Poll::Ready(output),
+                        Concluded::Held(held) => {
+                            let held = Some(held);
+                            this.stage.set(Stage::Holding { held });
+                        }
+                    }
+                }
+                StageProjection::Holding { held } => {
+                    return match held {
+                        Some(waiting) => {
+                            let receipt = ready!(Pin::new(&mut waiting.receiving).poll(cx));
+                            held.take().map_or(Poll::Pending, |held| {
+                                Poll::Ready(held.release(receipt.ok()))
+                            })
+                        }
+                        None => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Polls the inner future with the scope current.
+fn run<F: Future>(
+    future: Pin<&mut F>,
+    guard: Option<&Guard>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let Some(guard) = guard else {
+        return future.poll(cx);
+    };
+    within(guard.scope(), || future.poll(cx)).unwrap_or_else(|panic| {
+        // Trap C4: recorded, then it goes on as without us.
+        guard.panicked(&*panic);
+        resume_unwind(panic)
+    })
+}
+
+enum Concluded<R, O, E> {
+    Ready(O),
+    Held(Held<R, E>),
+}
+
+type Output<B, E> = Result<Response<AuditBody<B>>, E>;
+
+/// The inner service is done: writes the record, or leaves that to the body.
+fn conclude<B: Body, E>(
+    given: Result<Response<B>, E>,
+    guard: Guard,
+) -> Concluded<Response<B>, Output<B, E>, E> {
+    let response = match given {
+        Ok(response) => response,
+        Err(error) => {
+            return match guard.failed() {
+                Finish::Hold(receiving) => Concluded::Held(Held {
+                    receiving,
+                    given: Err(error),
+                    guard,
+                }),
+                _ => Concluded::Ready(Err(error)),
+            };
+        }
+    };
+    let (head, body) = response.into_parts();
+    let method = guard.scope().request().map(Arrived::method);
+    let follows = body_follows(method, head.status, body.is_end_stream());
+    let (finish, ending) = guard.answered(&head, follows);
+    let response = Response::from_parts(head, body);
+    match finish {
+        Finish::AtBody => Concluded::Ready(Ok(
+            response.map(|body| AuditBody::until_end(body, guard, ending))
+        )),
+        Finish::Done => {
+            let scope = guard.scope().clone();
+            Concluded::Ready(Ok(response.map(|body| AuditBody::passing(body, scope))))
+        }
+        Finish::Hold(receiving) => Concluded::Held(Held {
+            receiving,
+            given: Ok(response),
+            guard,
+        }),
+    }
+}
+
+impl<B: Body, E> Held<Response<B>, E> {
+    /// Lets the answer go; with the receipt when the record is durable.
+    fn release(self, receipt: Option<crate::journal::Receipt>) -> Output<B, E> {
+        let scope = self.guard.scope();
+        if receipt.is_none() {
+            scope.served_unsynced();
+        }
+        let mut response = self.given?;
+        if let Some(receipt) = receipt {
+            response.extensions_mut().insert(receipt);
+        }
+        let scope = scope.clone();
+        Ok(response.map(|body| AuditBody::passing(body, scope)))
+    }
+}
+
+fn refuse<B: Body>(guard: &Guard) -> Response<AuditBody<B>> {
+    guard.refused();
+    refusal(guard.scope().request().is_some_and(Arrived::is_grpc))
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,330 @@
+//! What is known of a request, and how it becomes part of a record.
+//!
+//! On arrival things are only taken, as cheaply as can be: most requests leave no record. They are
+//! read, resolved and hashed when a record is written.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
+
+use http::{HeaderValue, Method, header, request};
+
+use crate::{
+    keyed::Purpose,
+    policy::{AddressForm, Arrival, Facts, Verdict},
+    record::{
+        Action, Actor, Application, Assurance, Declaration, Http, OnFailure, Record, Target, Tenant,
+    },
+    text::Text,
+};
+
+use super::{
+    Rules,
+    axum_parts::{self, Matched},
+    client::{Claimed, Origins},
+    grpc,
+    headers::Taken,
+    kept::Kept,
+    layer::Config,
+    session::RawSession,
+};
+
+/// A request as it arrived.
+pub(super) struct Arrived {
+    config: Arc<Config>,
+    method: Method,
+    template: OnceLock<Template>,
+    taken: Taken,
+    claimed: Claimed,
+    peer: Option<IpAddr>,
+    session: Option<RawSession>,
+    authorization: Option<HeaderValue>,
+    /// What a closure of the layer named it.
+    named: Option<Action>,
+    kept: Option<Box<Kept>>,
+    arrival: Arrival,
+    is_grpc: bool,
+}
+
+/// What closures of the layer said, on its way into the draft.
+pub(super) struct Rest {
+    pub(super) actor: Option<Actor>,
+    pub(super) target: Option<Target>,
+    pub(super) tenant: Option<Tenant>,
+    pub(super) application: Option<Application>,
+}
+
+/// The template of a route.
+#[derive(Debug)]
+pub(super) enum Template {
+    /// As axum shares it.
+    Matched(Matched),
+    Given(Text),
+}
+
+impl Template {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Matched(matched) => matched.as_str(),
+            Self::Given(text) => text,
+        }
+    }
+}
+
+impl Arrived {
+    /// Takes what a record may need; `None` when the policy says already that there is none.
+    pub(super) fn look(config: &Arc<Config>, parts: &request::Parts) -> Option<(Self, Rest)> {
+        let rules = config.recorder.rules();
+        let is_grpc = grpc::is_grpc(&parts.headers);
+        let template = template(config, parts, is_grpc);
+        let route = template.as_ref().map(Template::as_str);
+        let method = parts.method.as_str();
+        let declared = route.and_then(|route| rules.catalogue.for_route(method, route));
+        let named = config.ask(config.action.as_ref(), parts);
+        let facts = Facts {
+            method: Some(method),
+            route,
+            action: action_name(named.as_ref(), declared),
+            annotated: named.is_some() || declared.is_some(),
+            ..Facts::default()
+        };
+        let assurance = declared.and_then(|declared| declared.assurance);
+        let arrival = rules.policy.on_arrival(&facts, assurance);
+        if arrival.verdict == Verdict::Skip {
+            return None;
+        }
+        let kept = arrival
+            .keep
+            .as_deref()
+            .map(|keep| Box::new(Kept::take(keep, parts, route)));
+        let arrived = Self {
+            config: Arc::clone(config),
+            method: parts.method.clone(),
+            template: template.map(OnceLock::from).unwrap_or_default(),
+            taken: Taken::take(&parts.headers),
+            claimed: config.client.take(&parts.headers),
+            peer: peer(config, parts),
+            session: config
+                .session
+                .as_ref()
+                .and_then(|session| session.of_request(parts)),
+            authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
+            named,
+            kept,
+            arrival,
+            is_grpc,
+        };
+        Some((arrived, Rest::ask(config, parts)))
+    }
+
+    pub(super) const fn assurance(&self) -> Assurance {
+        self.arrival.assurance
+    }
+
+    pub(super) const fn on_failure(&self) -> OnFailure {
+        self.arrival.on_failure
+    }
+
+    pub(super) const fn is_grpc(&self) -> bool {
+        self.is_grpc
+    }
+
+    pub(super) const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Learns the template from within, where a layer around the router cannot see it.
+    pub(super) fn learn(&self, parts: &request::Parts) {
+        if self.template.get().is_none()
+            && let Some(matched) = axum_parts::matched(&parts.extensions)
+        {
+            let _ = self.template.set(Template::Matched(matched));
+        }
+    }
+
+    /// The template of the route, unless the request turned out to be for none.
+    fn route(&self) -> Option<&str> {
+        self.template.get().map(Template::as_str)
+    }
+
+    /// Texts that must not be in any record: what the request proves itself with.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let session = self.session.as_ref().map(RawSession::as_bytes);
+        let session = session.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let credential = self.authorization.as_ref().and_then(credential);
+        session.into_iter().chain(credential).collect()
+    }
+
+    /// What a policy looks at.
+    pub(super) fn facts<'a>(
+        &'a self,
+        record: &'a Record,
+        annotated: bool,
+        rules: &'a Rules,
+    ) -> Facts<'a> {
+        let declared = self.declared(rules);
+        let own = (!record.action.is_unknown()).then_some(record.action.as_str());
+        Facts {
+            method: Some(self.method.as_str()),
+            route: self.route(),
+            action: own.or_else(|| action_name(self.named.as_ref(), declared)),
+            outcome: record.outcome,
+            status: None,
+            actor: record.actor.as_ref().map(|actor| actor.kind),
+            annotated: annotated || self.named.is_some() || declared.is_some(),
+        }
+    }
+
+    /// The assurance that the catalogue declares for an action, or else for the route.
+    pub(super) fn declared_assurance(
+        &self,
+        action: Option<&str>,
+        rules: &Rules,
+    ) -> Option<Assurance> {
+        let by_action = action.and_then(|action| rules.catalogue.get(action));
+        by_action
+            .or_else(|| self.declared(rules))
+            .and_then(|declared| declared.assurance)
+    }
+
+    fn declared<'a>(&self, rules: &'a Rules) -> Option<&'a Declaration> {
+        let route = self.route()?;
+        rules.catalogue.for_route(self.method.as_str(), route)
+    }
+
+    /// Gives the draft of an intent what is known so far.
+    pub(super) fn complete_so_far(&self, draft: &mut Record, annotated: bool, rules: &Rules) {
+        let facts = self.facts(draft, annotated, rules);
+        let declared = self.declared_assurance(facts.action, rules);
+        let form = rules.policy.at_end(&facts, declared).address;
+        self.complete(draft, form, rules);
+    }
+
+    /// Gives a further record of the same request its context.
+    pub(super) fn give_context(&self, record: &mut Record, rules: &Rules) {
+        let facts = self.facts(record, true, rules);
+        let declared = self.declared_assurance(facts.action, rules);
+        let form = rules.policy.at_end(&facts, declared).address;
+        self.put_context(record, self.origins(), form, rules);
+    }
+
+    /// Gives the request's own record all that the request itself says.
+    pub(super) fn complete(&self, record: &mut Record, form: AddressForm, rules: &Rules) {
+        self.complete_from(record, self.origins(), form, rules);
+    }
+
+    pub(super) fn complete_from(
+        &self,
+        record: &mut Record,
+        origins: Origins,
+        form: AddressForm,
+        rules: &Rules,
+    ) {
+        if record.action.is_unknown() {
+            self.name(record, rules);
+        }
+        if let Some(kept) = &self.kept {
+            kept.write(record);
+        }
+        self.put_context(record, origins, form, rules);
+    }
+
+    /// Where the request came from.
+    pub(super) fn origins(&self) -> Origins {
+        self.config.client.resolve(self.peer, &self.claimed)
+    }
+
+    fn put_context(&self, record: &mut Record, origins: Origins, form: AddressForm, rules: &Rules) {
+        let context = &mut record.context;
+        self.taken.write(context);
+        origins.write(context, form, &rules.key);
+        if let Some(session) = &self.session {
+            context.session_id = Some(hashed(session, rules));
+        }
+        let http = context.http.get_or_insert_with(Http::new);
+        http.method = Some(method_text(&self.method));
+        http.route = self.route().map(Text::from);
+    }
+
+    fn name(&self, record: &mut Record, rules: &Rules) {
+        let declared = self.declared(rules).map(|declared| &declared.action);
+        if let Some(named) = self.named.as_ref().or(declared) {
+            record.action = named.clone();
+            return;
+        }
+        let method = &self.method;
+        let name = match self.route() {
+            Some(route) if self.is_grpc => route.trim_start_matches('/').to_owned(),
+            Some(route) => format!("{method} {route}"),
+            None => method.to_string(),
+        };
+        record.action = Action::from(name);
+        record.category.get_or_insert(Text::fixed("request"));
+    }
+}
+
+impl Rest {
+    fn ask(config: &Config, parts: &request::Parts) -> Self {
+        Self {
+            actor: config.ask(config.actor.as_ref(), parts),
+            target: config.ask(config.target.as_ref(), parts),
+            tenant: config.ask(config.tenant.as_ref(), parts),
+            application: config.ask(config.application.as_ref(), parts),
+        }
+    }
+}
+
+/// A session as it may be written.
+pub(super) fn hashed(session: &RawSession, rules: &Rules) -> Text {
+    rules.key.hash(Purpose::Session, session.as_bytes())
+}
+
+fn template(config: &Config, parts: &request::Parts, is_grpc: bool) -> Option<Template> {
+    if let Some(given) = config.ask(config.route.as_ref(), parts) {
+        return Some(Template::Given(given.into()));
+    }
+    if let Some(matched) = axum_parts::matched(&parts.extensions) {
+        return Some(Template::Matched(matched));
+    }
+    // In gRPC the path is the method's full name.
+    is_grpc.then(|| Template::Given(parts.uri.path().into()))
+}
+
+fn peer(config: &Config, parts: &request::Parts) -> Option<IpAddr> {
+    let told = config.ask(config.peer.as_ref(), parts);
+    told.or_else(|| axum_parts::peer(&parts.extensions))
+}
+
+fn action_name<'a>(
+    named: Option<&'a Action>,
+    declared: Option<&'a Declaration>,
+) -> Option<&'a str> {
+    let declared = declared.map(|declared| &declared.action);
+    named.or(declared).map(Action::as_str)
+}
+
+/// What comes after the scheme: `Bearer x` is the token `x`.
+fn credential(value: &HeaderValue) -> Option<&str> {
+    let value = std::str::from_utf8(value.as_bytes()).ok()?.trim();
+    let credential = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
+    (!credential.is_empty()).then_some(credential)
+}
+
+/// Known methods are not copied.
+fn method_text(method: &Method) -> Text {
+    match *method {
+        Method::GET => Text::fixed("GET"),
+        Method::POST => Text::fixed("POST"),
+        Method::PUT => Text::fixed("PUT"),
+        Method::PATCH => Text::fixed("PATCH"),
+        Method::DELETE => Text::fixed("DELETE"),
+        Method::HEAD => Text::fixed("HEAD"),
+        Method::OPTIONS => Text::fixed("OPTIONS"),
+        _ => Text::from(method.as_str()),
+    }
+}
