@@ -34,7 +34,10 @@ pub use audit::{
     Audit, AuditBuilder, Commit, Health, OnDamage, Receipt, ShutdownReport, SinkOptions,
     SinkReport, Sinks, StartError,
 };
-pub use capture::{AuditScope, CommitScope, Job, Run, StrictJob};
+pub use capture::{
+    AuditScope, ClientAddress, CommitScope, Job, Run, StrictJob, TrustedProxies,
+    TrustedProxiesError,
+};
 pub use journal::{CommitError, Rejected};
 pub use keyed::{HashKey, Purpose};
 pub use policy::Policy;

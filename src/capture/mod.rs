@@ -17,6 +17,7 @@ mod rules;
 mod scope;
 mod session;
 
+pub use client::{ClientAddress, TrustedProxies, TrustedProxiesError};
 pub use job::{Job, Run, StrictJob};
 pub(crate) use recorder::{Alive, Appended, Recorder};
 pub(crate) use rules::Rules;
