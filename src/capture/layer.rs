@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use http::{request, response};
+use http::{HeaderName, request, response};
 use tower_layer::Layer;
 
 use crate::record::{Action, Actor, Application, Outcome, Target, Tenant};
@@ -66,6 +66,7 @@ pub(super) struct Config {
     pub(super) alive: Alive,
     pub(super) client: ClientAddress,
     pub(super) session: Option<Session>,
+    pub(super) request_id: HeaderName,
     pub(super) peer: Option<RequestHook<IpAddr>>,
     pub(super) route: Option<RequestHook<String>>,
     pub(super) action: Option<RequestHook<Action>>,
@@ -101,6 +102,7 @@ impl AuditLayer {
                 alive,
                 client: ClientAddress::default(),
                 session: None,
+                request_id: HeaderName::from_static("x-request-id"),
                 peer: None,
                 route: None,
                 action: None,
@@ -123,6 +125,14 @@ impl AuditLayer {
     /// Where the session's id is found; it is written as a keyed hash only. Default: nowhere.
     pub fn session(mut self, session: Session) -> Self {
         Arc::make_mut(&mut self.config).session = Some(session);
+        self
+    }
+
+    /// The header by which a client or a proxy names the request. Default: `x-request-id`.
+    ///
+    /// It is only `context.request_id`; a record's own id is never a client's.
+    pub fn request_id(mut self, header: HeaderName) -> Self {
+        Arc::make_mut(&mut self.config).request_id = header;
         self
     }
 

@@ -42,7 +42,7 @@ mod session;
 pub use self::axum::MissingLayer;
 pub use actor::{ActorLayer, ActorService};
 pub use body::AuditBody;
-pub use client::ClientAddress;
+pub use client::{ClientAddress, TrustedProxies, TrustedProxiesError};
 pub use commit::CommitScope;
 pub use future::ResponseFuture;
 pub use job::{Job, Run, StrictJob};

@@ -102,7 +102,7 @@ impl Arrived {
             config: Arc::clone(config),
             method: parts.method.clone(),
             template: template.map(OnceLock::from).unwrap_or_default(),
-            taken: Taken::take(&parts.headers),
+            taken: Taken::take(&parts.headers, &config.request_id),
             claimed: config.client.take(&parts.headers),
             peer: peer(config, parts),
             session: config
