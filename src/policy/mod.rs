@@ -26,7 +26,6 @@ pub use decision::{AddressForm, Facts, Until};
 pub(crate) use decision::{Arrival, Decision, Keep, Verdict};
 pub use error::PolicyError;
 pub use pattern::StatusRange;
-pub(crate) use pattern::is_safe;
 pub use redact::Redaction;
 pub use rule::Rule;
 
