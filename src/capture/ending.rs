@@ -185,7 +185,7 @@ impl Guard {
             record.context.session_id = Some(hashed(session, rules));
         }
         let foldable = is_foldable(&record) && !closed.has_intent();
-        if let Some(rate) = rules.policy.flood_per_minute().filter(|_| foldable) {
+        if let Some(rate) = rules.policy.folds_above().filter(|_| foldable) {
             let at = self.scope.begun();
             match rules.flood.pass(client, Box::new(record), at, rate) {
                 Passed::Record(passed) => record = *passed,

@@ -30,6 +30,6 @@ impl Rules {
     /// The last thing before a record is written, so that nothing goes round it.
     pub(super) fn mask(&self, record: &mut Record, secrets: &[&str]) {
         self.catalogue.categorise(record);
-        self.policy.redaction().apply(record, &self.key, secrets);
+        self.policy.mask().apply(record, &self.key, secrets);
     }
 }

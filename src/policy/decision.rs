@@ -7,6 +7,7 @@ use crate::record::{ActorType, Assurance, OnFailure, Outcome};
 /// What a rule can look at. What is not known yet, or never will be, is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Facts<'a> {
     /// The method, as the request spells it.
     pub method: Option<&'a str>,
@@ -24,6 +25,64 @@ pub struct Facts<'a> {
     pub annotated: bool,
 }
 
+impl<'a> Facts<'a> {
+    /// Nothing is known.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the method, as the request spells it.
+    pub const fn method(mut self, method: &'a str) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// Sets the template of the route: `/documents/{id}`.
+    pub const fn route(mut self, template: &'a str) -> Self {
+        self.route = Some(template);
+        self
+    }
+
+    /// Sets the action.
+    pub const fn action(mut self, action: &'a str) -> Self {
+        self.action = Some(action);
+        self
+    }
+
+    /// Sets how it ended.
+    pub const fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Sets the status of the response.
+    pub const fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Sets what kind of actor it was.
+    pub const fn actor(mut self, actor: ActorType) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    /// Sets whether the handler or the catalogue said what this is.
+    pub const fn annotated(mut self, annotated: bool) -> Self {
+        self.annotated = annotated;
+        self
+    }
+}
+
+/// When a policy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The request starts: method and route are known, and the action if the catalogue names it.
+    Arrival,
+    /// It ended: all is known that ever will be.
+    End,
+}
+
 /// What is decided when a request starts.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
@@ -37,7 +96,7 @@ pub(crate) struct Arrival {
 /// Whether there will be a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Never, whatever happens: the first rule that can match skips, by what is known already.
+    /// Never, whatever happens: no rule that could still match records.
     Skip,
     /// That is decided at the end.
     AtEnd,
@@ -59,13 +118,28 @@ pub(crate) struct Keep {
 }
 
 /// What is decided when a request ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) record: bool,
     pub(crate) assurance: Assurance,
     pub(crate) on_failure: OnFailure,
     pub(crate) until: Until,
     pub(crate) address: AddressForm,
+}
+
+impl Decision {
+    /// The decision, not weaker than what was promised on arrival.
+    pub(crate) fn at_least(mut self, arrival: &Arrival) -> Self {
+        if arrival.assurance == Assurance::Strict {
+            // Its intent is in the journal: without a record it would become an `unknown` one.
+            self.record = true;
+            self.assurance = Assurance::Strict;
+        }
+        if arrival.on_failure == OnFailure::Refuse {
+            self.on_failure = OnFailure::Refuse;
+        }
+        self
+    }
 }
 
 /// What a request's record waits for.
@@ -92,4 +166,34 @@ pub enum AddressForm {
     Hashed,
     /// Nothing.
     Off,
+}
+
+impl Until {
+    /// All of them, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[Self::Head, Self::Body];
+
+    /// The word in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Body => "body",
+        }
+    }
+}
+
+impl AddressForm {
+    /// All of them, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[Self::Full, Self::Shortened, Self::Hashed, Self::Off];
+
+    /// The word in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Shortened => "shortened",
+            Self::Hashed => "hashed",
+            Self::Off => "off",
+        }
+    }
 }
