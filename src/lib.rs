@@ -36,6 +36,6 @@ pub use audit::{
 };
 pub use capture::{AuditLayer, AuditScope};
 pub use journal::{CommitError, Receipt, Rejected};
-pub use keyed::{HashKey, Purpose};
+pub use keyed::{HashKey, KeyError, Purpose};
 pub use policy::Policy;
 pub use record::{Actor, Outcome, Record, Target};
