@@ -19,13 +19,12 @@ use axum::{
     http::{Method, header},
     routing::{get, post},
 };
-use support::{Asked, Bar, Fallible, Series, Taken, Unit, compare, place, place::Place, say, show, timed};
+use support::{
+    Asked, Bar, Fallible, Series, Taken, Unit, compare, place, place::Place, say, show, timed,
+};
 use tower::ServiceExt as _;
 use tower_audit::{
-    Actor, Audit, AuditScope, Policy, Target,
-    capture::Session,
-    policy::Rule,
-    record::Assurance,
+    Actor, Audit, AuditScope, Policy, Target, capture::Session, policy::Rule, record::Assurance,
 };
 use tower_http::trace::TraceLayer;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
@@ -72,12 +71,20 @@ fn request(method: &Method, path: &str) -> Request {
         *request.uri_mut() = uri;
     }
     for (name, value) in [
-        (header::USER_AGENT, "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"),
-        (header::COOKIE, "theme=dark; sid=0123456789abcdef0123456789abcdef"),
+        (
+            header::USER_AGENT,
+            "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        ),
+        (
+            header::COOKIE,
+            "theme=dark; sid=0123456789abcdef0123456789abcdef",
+        ),
         (header::HOST, "docs.example.com"),
         (header::ACCEPT, "text/html,application/xhtml+xml"),
     ] {
-        request.headers_mut().insert(name, header::HeaderValue::from_static(value));
+        request
+            .headers_mut()
+            .insert(name, header::HeaderValue::from_static(value));
     }
     request
 }
@@ -110,11 +117,19 @@ fn add(series: &mut Series, requests: u64, taken: Taken, bare: Taken) {
 fn start(dir: &Path, assurance: Assurance) -> Fallible<Audit> {
     let policy = Policy::default()
         .rule(Rule::new("health").route("/health").skip())
-        .rule(Rule::new("documents").method("POST").record().assurance(assurance));
+        .rule(
+            Rule::new("documents")
+                .method("POST")
+                .record()
+                .assurance(assurance),
+        );
     Ok(Audit::builder(support::facts::SERVICE)
         .dir(dir)
         .policy(policy)
-        .hash_key(tower_audit::HashKey::new("k1", b"a key for a bench, 32 bytes long"))
+        .hash_key(tower_audit::HashKey::new(
+            "k1",
+            b"a key for a bench, 32 bytes long",
+        ))
         .start_blocking()?)
 }
 
@@ -132,21 +147,32 @@ fn audited(asked: &Asked, place: &Place) -> Fallible<()> {
     let requests = asked.or_quick(200_000, 20_000);
     let (path, _guard) = subscribe(place)?;
     let (method, uri) = (Method::POST, "/documents/4cq1mN0000000001");
-    let (mut ours, mut theirs, mut alone) = Default::default();
+    let (mut ours, mut theirs) = (Series::default(), Series::default());
+    let mut alone = Series::default();
     for _ in 0..asked.rounds() {
         let bare_taken = send(&bare(), &method, uri, requests)?;
 
         let dir = place.join("journal");
         let audit = start(&dir, Assurance::Buffered)?;
         let app = bare().layer(audit.layer().session(Session::cookie("sid")));
-        add(&mut ours, requests, send(&app, &method, uri, requests)?, bare_taken);
+        add(
+            &mut ours,
+            requests,
+            send(&app, &method, uri, requests)?,
+            bare_taken,
+        );
         drop(app);
         stop(&audit, &dir, requests)?;
 
         let app = bare().layer(TraceLayer::new_for_http());
-        add(&mut theirs, requests, send(&app, &method, uri, requests)?, bare_taken);
+        add(
+            &mut theirs,
+            requests,
+            send(&app, &method, uri, requests)?,
+            bare_taken,
+        );
         place::settle(&path)?;
-        add(&mut alone, requests, bare_taken, Taken::default());
+        alone.each(requests, bare_taken);
     }
     let what = format!("added to an audited request, Buffered, {requests} in turn");
     show("the bare service, a request", Unit::Micros, &alone);
@@ -154,8 +180,14 @@ fn audited(asked: &Asked, place: &Place) -> Fallible<()> {
         &what,
         Unit::Micros,
         &ours,
-        ("added by TraceLayer, JSON fmt at DEBUG, tracing_appender", &theirs),
-        Bar::AtMost { bar: 0.35, aim: 0.15 },
+        (
+            "added by TraceLayer, JSON fmt at DEBUG, tracing_appender",
+            &theirs,
+        ),
+        Bar::AtMost {
+            bar: 0.35,
+            aim: 0.15,
+        },
     );
     Ok(())
 }
@@ -171,11 +203,21 @@ fn skipped(asked: &Asked, place: &Place) -> Fallible<()> {
         ("decided at the end", "/documents/4cq1mN0000000001"),
         ("decided on arrival", "/health"),
     ] {
-        let (mut ours, mut theirs) = Default::default();
+        let (mut ours, mut theirs) = (Series::default(), Series::default());
         for _ in 0..asked.rounds() {
             let bare_taken = send(&bare(), &method, uri, requests)?;
-            add(&mut ours, requests, send(&layered, &method, uri, requests)?, bare_taken);
-            add(&mut theirs, requests, send(&traced, &method, uri, requests)?, bare_taken);
+            add(
+                &mut ours,
+                requests,
+                send(&layered, &method, uri, requests)?,
+                bare_taken,
+            );
+            add(
+                &mut theirs,
+                requests,
+                send(&traced, &method, uri, requests)?,
+                bare_taken,
+            );
         }
         compare(
             &format!("added to a skipped request, {what}, {requests} in turn"),
@@ -188,7 +230,10 @@ fn skipped(asked: &Asked, place: &Place) -> Fallible<()> {
     say(&format!("  skipped: {}", audit.stats().emitted));
     drop((layered, traced));
     let report = audit.shutdown_blocking(std::time::Duration::from_secs(60));
-    report.in_order.then_some(()).ok_or_else(|| report.to_string())?;
+    report
+        .in_order
+        .then_some(())
+        .ok_or_else(|| report.to_string())?;
     Ok(())
 }
 

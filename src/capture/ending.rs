@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use http::{HeaderMap, Method, StatusCode, response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 
 use crate::{
     journal::{Receiving, Urgency},
@@ -41,6 +41,8 @@ pub(super) struct Ending {
     judged: Option<StatusCode>,
     /// The session that the response sets.
     session: Option<RawSession>,
+    /// The id that a layer inside gave the request.
+    request_id: Option<HeaderValue>,
 }
 
 /// What came of an ending.
@@ -180,6 +182,10 @@ impl Guard {
         }
         arrived.complete_from(&mut record, origins, decision.address, rules);
         ending.conclude(&mut record);
+        if let Some(request_id) = &ending.request_id {
+            let given = || String::from_utf8_lossy(request_id.as_bytes()).into();
+            record.context.request_id.get_or_insert_with(given);
+        }
         if let Some(session) = &ending.session {
             record.context.previous_session_id = record.context.session_id.take();
             record.context.session_id = Some(hashed(session, rules));
@@ -192,7 +198,7 @@ impl Guard {
                 Passed::Folded => return Finish::Done,
             }
         }
-        let waits = decision.assurance.max(arrived.assurance()) > Assurance::Buffered;
+        let waits = decision.assurance > Assurance::Buffered;
         let urgency = if waits && !foldable {
             Urgency::Durable
         } else {
@@ -235,6 +241,7 @@ impl Ending {
             status: None,
             judged: None,
             session: None,
+            request_id: None,
         }
     }
 
@@ -246,6 +253,7 @@ impl Ending {
             status: Some(head.status),
             judged: Some(head.status),
             session: session.and_then(|session| session.of_response(&head.headers)),
+            request_id: head.headers.get(&config.request_id).cloned(),
             ..Self::of(outcome_of(head.status))
         };
         if arrived.is_grpc() && head.status == StatusCode::OK {
@@ -279,7 +287,8 @@ impl Ending {
         facts.outcome = Some(self.outcome_of(record));
         facts.status = self.judged.map(|status| status.as_u16());
         let declared = arrived.declared_assurance(facts.action, rules);
-        rules.policy.at_end(&facts, declared)
+        let decision = rules.policy.at_end(&facts, declared);
+        decision.at_least(arrived.arrival())
     }
 
     fn outcome_of(&self, record: &Record) -> Outcome {

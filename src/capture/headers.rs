@@ -27,13 +27,6 @@ impl Taken {
         }
     }
 
-    /// Takes the id from the response where the request had none: a layer inside may have made one.
-    pub(crate) fn take_response(&mut self, headers: &HeaderMap, request_id: &HeaderName) {
-        if self.request_id.is_none() {
-            self.request_id = headers.get(request_id).cloned();
-        }
-    }
-
     /// Writes what they say into a record's context; what they do not say stays as it is.
     ///
     /// Whole texts: they are cut, and the cut is marked, when the record is finished.
@@ -170,18 +163,6 @@ mod tests {
 
         headers.append("traceparent", HeaderValue::from_str(&parent).unwrap());
         assert_eq!(written(&headers).trace_id, None);
-    }
-
-    #[test]
-    fn the_id_of_the_request_is_preferred_to_that_of_the_response() {
-        let id = |id| HeaderMap::from_iter([(X_REQUEST_ID.clone(), HeaderValue::from_static(id))]);
-        for (request, expected) in [(HeaderMap::new(), "made"), (id("own"), "own")] {
-            let mut taken = Taken::take(&request, &X_REQUEST_ID);
-            taken.take_response(&id("made"), &X_REQUEST_ID);
-            let mut context = Context::new();
-            taken.write(&mut context);
-            assert_eq!(context.request_id.as_deref(), Some(expected));
-        }
     }
 
     // Trap C15: a megabyte of user agent is cut, and the record says how long it was.

@@ -15,6 +15,7 @@ use crate::record::{Action, Actor, Application, Outcome, Target, Tenant};
 use super::{
     AuditScope,
     client::ClientAddress,
+    headers::X_REQUEST_ID,
     recorder::{Alive, Recorder},
     service::AuditService,
     session::Session,
@@ -102,7 +103,7 @@ impl AuditLayer {
                 alive,
                 client: ClientAddress::default(),
                 session: None,
-                request_id: HeaderName::from_static("x-request-id"),
+                request_id: X_REQUEST_ID.clone(),
                 peer: None,
                 route: None,
                 action: None,

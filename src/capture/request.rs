@@ -126,6 +126,11 @@ impl Arrived {
         self.arrival.on_failure
     }
 
+    /// What was decided when it arrived.
+    pub(super) const fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
     pub(super) const fn is_grpc(&self) -> bool {
         self.is_grpc
     }

@@ -78,7 +78,6 @@ pub(super) enum Said {
 /// What a scope held when it was closed.
 pub(super) struct Closed {
     pub(super) record: Record,
-    pub(super) annotated: bool,
     intent: bool,
     admission: Option<Admission>,
 }
@@ -322,7 +321,6 @@ impl AuditScope {
         state.record = heritage(&record);
         Some(Closed {
             record,
-            annotated: state.annotated,
             intent: state.intent.is_some(),
             admission: state.admission.take(),
         })
