@@ -35,6 +35,8 @@ pub use audit::{
     StartError,
 };
 pub use capture::{AuditLayer, AuditScope};
+#[cfg(feature = "tracing")]
+pub use capture::{AuditTracing, TracingCounts};
 pub use journal::{CommitError, Receipt, Rejected};
 pub use keyed::{HashKey, KeyError, Purpose};
 pub use policy::Policy;

@@ -16,6 +16,7 @@ use crate::{
 use super::{
     Audit,
     keeper::Rhythm,
+    listening::Listening,
     shutdown::LONGEST,
     start::{StartError, off_the_runtime, start},
 };
@@ -38,6 +39,7 @@ use super::{
 /// | [`policy`](Self::policy) | [`Policy::default`] |
 /// | [`catalogue`](Self::catalogue) | empty |
 /// | [`hash_key`](Self::hash_key) | from `AUDIT_SESSION_KEY` |
+/// | `tracing` (feature `tracing`) | not listened to |
 #[must_use = "nothing runs until start() is called"]
 #[derive(Debug)]
 pub struct AuditBuilder {
@@ -51,6 +53,7 @@ pub struct AuditBuilder {
     pub(super) policy: Policy,
     pub(super) catalogue: Catalogue,
     pub(super) hash_key: Option<HashKey>,
+    pub(super) listening: Listening,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) disk: SharedDisk,
@@ -146,6 +149,7 @@ impl AuditBuilder {
             policy: Policy::default(),
             catalogue: Catalogue::default(),
             hash_key: None,
+            listening: Listening::default(),
             clock: Arc::new(SystemClock::new()),
             ids: Arc::new(SystemIds::new()),
             disk: Arc::new(StdDisk),
@@ -318,7 +322,8 @@ impl AuditBuilder {
     ///
     /// [`StartError`], for mistakes in the configuration only. A sink that is down does not keep a
     /// service from starting; health tells of it.
-    pub async fn start(self) -> Result<Audit, StartError> {
+    pub async fn start(mut self) -> Result<Audit, StartError> {
+        self.listening.test();
         off_the_runtime(move || start(self)).await
     }
 
@@ -327,7 +332,8 @@ impl AuditBuilder {
     /// # Errors
     ///
     /// As [`start`](Self::start).
-    pub fn start_blocking(self) -> Result<Audit, StartError> {
+    pub fn start_blocking(mut self) -> Result<Audit, StartError> {
+        self.listening.test();
         start(self)
     }
 

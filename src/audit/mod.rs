@@ -6,6 +6,11 @@ mod builder;
 mod commit;
 mod health;
 mod keeper;
+#[cfg(feature = "tracing")]
+mod listening;
+#[cfg(not(feature = "tracing"))]
+#[path = "listening_off.rs"]
+mod listening;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod prometheus;

@@ -129,6 +129,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         rhythm: builder.rhythm,
         left: opened.left.iter().map(|left| left.dir.clone()).collect(),
     };
+    builder.listening.attach(&recorder, duties.shared());
     let keeper = duties.start(keeper).map_err(StartError::Thread)?;
     let parts = Arc::new(Parts {
         journal,

@@ -21,6 +21,7 @@ impl Conclusion {
     pub(super) fn of(self, mut record: Record) -> Record {
         match self {
             Self::Ended(outcome) => {
+                let outcome = with_fault(outcome, &record);
                 record.outcome.get_or_insert(outcome);
             }
             Self::Failed(fault) => {
@@ -31,6 +32,14 @@ impl Conclusion {
             Self::NotBegun(reason) => return record.outcome(Outcome::Error).reason(reason),
         }
         record
+    }
+}
+
+/// What the end looks like, unless something told of an error: then it was no success.
+pub(super) fn with_fault(outcome: Outcome, record: &Record) -> Outcome {
+    match outcome {
+        Outcome::Success if record.error.is_some() => Outcome::Error,
+        outcome => outcome,
     }
 }
 

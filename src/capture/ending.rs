@@ -13,7 +13,7 @@ use crate::{
 use super::{
     AuditScope,
     classify::outcome_of,
-    conclusion::panic_message,
+    conclusion::{panic_message, with_fault},
     flood::Passed,
     grpc,
     recorder::of_service,
@@ -294,7 +294,7 @@ impl Ending {
     fn outcome_of(&self, record: &Record) -> Outcome {
         match record.outcome {
             Some(said) if !self.certain => said,
-            _ => self.outcome,
+            _ => with_fault(self.outcome, record),
         }
     }
 

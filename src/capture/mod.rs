@@ -37,9 +37,15 @@ mod rules;
 mod scope;
 mod service;
 mod session;
+#[cfg(feature = "tracing")]
+mod tracing;
 
 #[cfg(feature = "axum")]
 pub use self::axum::MissingLayer;
+#[cfg(feature = "tracing")]
+pub(crate) use self::tracing::SelfTest;
+#[cfg(feature = "tracing")]
+pub use self::tracing::{AuditTracing, TracingCounts};
 pub use actor::{ActorLayer, ActorService};
 pub use body::AuditBody;
 pub use client::{ClientAddress, TrustedProxies, TrustedProxiesError};

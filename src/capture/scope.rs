@@ -255,11 +255,21 @@ impl AuditScope {
     /// # Errors
     ///
     /// The record was not taken; it is counted.
-    pub fn record(&self, record: Record) -> Result<RecordId, Rejected> {
-        let recorder = &self.inner.recorder;
-        let at = recorder.now();
-        let mut record = of_service(self.inherit(record));
+    pub fn record(&self, mut record: Record) -> Result<RecordId, Rejected> {
         record.outcome.get_or_insert(Outcome::Success);
+        self.further(record, self.inner.recorder.now(), None)
+    }
+
+    /// Appends a further record of something that began at `at`, and took this long.
+    pub(super) fn further(
+        &self,
+        record: Record,
+        at: Timestamp,
+        lasted: Option<std::time::Duration>,
+    ) -> Result<RecordId, Rejected> {
+        let recorder = &self.inner.recorder;
+        let mut record = of_service(self.inherit(record));
+        record.context.duration = lasted.or(record.context.duration);
         let id = (recorder.new_id(at), at);
         let manner = Manner {
             secrets: &self.secrets(),

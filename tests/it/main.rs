@@ -47,5 +47,8 @@ mod store;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "tracing"))]
+mod tracing;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod upkeep;
