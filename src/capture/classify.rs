@@ -2,17 +2,11 @@
 
 use http::StatusCode;
 
-use crate::record::Outcome;
+use crate::{policy, record::Outcome};
 
-/// 401 and 403 are `denied`, other 4xx `failure`, 5xx `error`; all else was done, a switch of
-/// protocols (101) too.
-pub(super) fn outcome_of(status: StatusCode) -> Outcome {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Denied,
-        _ if status.is_client_error() => Outcome::Failure,
-        _ if status.is_server_error() => Outcome::Error,
-        _ => Outcome::Success,
-    }
+/// As the policy's explanations have it.
+pub(super) const fn outcome_of(status: StatusCode) -> Outcome {
+    policy::outcome_of(status.as_u16())
 }
 
 #[cfg(test)]

@@ -2,9 +2,19 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::record::{ActorType, Assurance, OnFailure, Outcome};
 
 /// What a rule can look at. What is not known yet, or never will be, is `None`.
+///
+/// ```
+/// use tower_audit::policy::{Facts, Policy};
+///
+/// let login = Facts::new().method("POST").route("/login").status(401);
+/// let explanation = Policy::default().explain(&login);
+/// assert!(explanation.end.is_some_and(|end| end.recorded));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -74,6 +84,17 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// What a status says about the outcome: 401 and 403 are `denied`, other 4xx `failure`, 5xx
+/// `error`; all else was done, a switch of protocols (101) too.
+pub(crate) const fn outcome_of(status: u16) -> Outcome {
+    match status {
+        401 | 403 => Outcome::Denied,
+        400..=499 => Outcome::Failure,
+        500..=599 => Outcome::Error,
+        _ => Outcome::Success,
+    }
+}
+
 /// When a policy is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
@@ -100,6 +121,31 @@ pub(crate) enum Verdict {
     Skip,
     /// That is decided at the end.
     AtEnd,
+}
+
+/// Whether a request leaves a record, as far as that is known when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Recorded {
+    /// Whatever happens.
+    Always,
+    /// Not, whatever happens.
+    Never,
+    /// That is decided at the end.
+    Depends,
+}
+
+impl Recorded {
+    /// The word in JSON and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::Depends => "depends",
+        }
+    }
 }
 
 /// What a rule keeps of a request beyond the default.
@@ -143,7 +189,8 @@ impl Decision {
 }
 
 /// What a request's record waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Until {
     /// The head of the response.
@@ -154,7 +201,8 @@ pub enum Until {
 }
 
 /// How much of a client's address is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AddressForm {
     /// The whole address.

@@ -17,14 +17,17 @@
 mod check;
 mod decision;
 mod defaults;
+mod describe;
 mod error;
+mod explain;
 mod pattern;
 mod redact;
 mod rule;
 
-pub use decision::{AddressForm, Facts, Until};
-pub(crate) use decision::{Arrival, Decision, Keep, Verdict};
+pub use decision::{AddressForm, Facts, Recorded, Until};
+pub(crate) use decision::{Arrival, Decision, Keep, Verdict, outcome_of};
 pub use error::PolicyError;
+pub use explain::{ArrivalExplained, EndExplained, Explanation, Named, RuleAsked};
 pub use pattern::StatusRange;
 pub use redact::Redaction;
 pub use rule::Rule;

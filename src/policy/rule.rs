@@ -349,6 +349,18 @@ impl Condition {
         Self::Action,
     ];
 
+    /// All of them, as a person would tell of them.
+    pub(super) const IN_WORDS: [Self; 8] = [
+        Self::Method,
+        Self::Route,
+        Self::Matched,
+        Self::Action,
+        Self::Outcome,
+        Self::Status,
+        Self::Actor,
+        Self::Annotated,
+    ];
+
     /// The key in a file.
     pub(super) const fn key(self) -> &'static str {
         match self {
