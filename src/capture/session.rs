@@ -14,7 +14,7 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 /// than [`MAX_BYTES`](Self::MAX_BYTES) is none.
 ///
 /// ```
-/// use tower_audit::Session;
+/// use tower_audit::capture::Session;
 ///
 /// let by_cookie = Session::cookie("sid");
 /// let by_header = Session::header(http::header::AUTHORIZATION);
