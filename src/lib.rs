@@ -17,6 +17,8 @@ pub mod evidence;
 mod journal;
 mod keyed;
 pub mod offline;
+#[cfg(feature = "sqlite")]
+pub mod outbox;
 pub mod policy;
 pub mod record;
 pub mod sink;

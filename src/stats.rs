@@ -87,6 +87,8 @@ pub struct Stats {
     pub served_unsynced: u64,
     /// Setters of a scope that came after its record was written, and changed nothing.
     pub late_setters: u64,
+    /// Rows that stay in the outbox until the next start, because too many waited to be removed.
+    pub outbox_kept: u64,
     /// Whether nothing can be made durable right now.
     pub failing: bool,
     /// Admitted work that has not ended.

@@ -4,7 +4,7 @@
 //! itself without one.
 
 use crate::{
-    clock::Timestamp,
+    clock::{RecordId, Timestamp},
     delivery::{DeliveryEvent, What},
     evidence::TreeHead,
     journal::{Before, Counts, Left, Outage, Plan, TrailEvent},
@@ -83,6 +83,33 @@ pub(super) fn adopted(origin: &Origin, before: &Before, size: u64) -> Record {
         .detail("last_commit", before.committed_at)
         .detail("intents_closed", before.unsettled.len())
         .detail("torn_bytes", before.torn.as_ref().map(|torn| torn.bytes))
+}
+
+/// `audit.outbox_left`: what a dead process left in an outbox. Every id is of a change that was committed.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "without a database there is no outbox")
+)]
+pub(super) fn outbox(
+    written: &[RecordId],
+    known: &[RecordId],
+    unreadable: &[(String, String)],
+) -> Record {
+    let some = |ids: &[RecordId]| (!ids.is_empty()).then(|| ids.to_vec());
+    let record = about("audit.outbox_left")
+        .detail("written", some(written))
+        .detail("known", some(known));
+    if unreadable.is_empty() {
+        return record.success();
+    }
+    let rows: serde_json::Map<String, serde_json::Value> = unreadable
+        .iter()
+        .map(|(id, reason)| (id.clone(), reason.as_str().into()))
+        .collect();
+    record
+        .outcome(Outcome::Error)
+        .reason("rows of the outbox are no records; they are left in the table")
+        .detail("unreadable", rows)
 }
 
 /// `audit.pruned`: written before the first file is removed.

@@ -53,6 +53,15 @@ impl Adoption {
         }
     }
 
+    /// Whether this trail is dead, and held by us.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "only an outbox asks")
+    )]
+    pub(super) fn holds(&self, trail: Uuid) -> bool {
+        self.settled.contains_key(&trail)
+    }
+
     /// Gives back what every sink has by now, and takes what nobody holds.
     pub(super) fn look(&mut self, keeper: &Keeper, shared: &Shared) {
         self.give_back(keeper);

@@ -17,6 +17,7 @@ use super::{
     Audit,
     keeper::Rhythm,
     listening::Listening,
+    outbox,
     shutdown::LONGEST,
     start::{StartError, off_the_runtime, start},
 };
@@ -54,6 +55,7 @@ pub struct AuditBuilder {
     pub(super) catalogue: Catalogue,
     pub(super) hash_key: Option<HashKey>,
     pub(super) listening: Listening,
+    pub(super) outbox: outbox::Given,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) disk: SharedDisk,
@@ -150,6 +152,7 @@ impl AuditBuilder {
             catalogue: Catalogue::default(),
             hash_key: None,
             listening: Listening::default(),
+            outbox: outbox::Given::default(),
             clock: Arc::new(SystemClock::new()),
             ids: Arc::new(SystemIds::new()),
             disk: Arc::new(StdDisk),

@@ -18,7 +18,7 @@ use crate::{
     journal::{Base, Events, Journal, Keep, TrailEvent},
 };
 
-use super::{about, adoption::Adoption, upkeep::Upkeep};
+use super::{about, adoption::Adoption, outbox::LeftOvers, upkeep::Upkeep};
 
 /// How many of the journal's events may wait to be written down.
 const EVENTS: usize = 1024;
@@ -78,6 +78,7 @@ pub(super) struct Keeper {
     pub(super) rhythm: Rhythm,
     /// Directories of trails that the start found broken and told of.
     pub(super) left: Vec<PathBuf>,
+    pub(super) left_overs: LeftOvers,
 }
 
 impl Shared {
@@ -207,6 +208,7 @@ impl Drop for Ending<'_> {
 /// What the keeper does at regular times, and when next.
 struct Schedule {
     adoption: Adoption,
+    left_overs: LeftOvers,
     upkeep: Upkeep,
     adopt_at: Instant,
     tidy_at: Instant,
@@ -214,11 +216,12 @@ struct Schedule {
 }
 
 impl Keeper {
-    fn run(self, duties: &Receiver<Duty>, shared: &Arc<Shared>) {
+    fn run(mut self, duties: &Receiver<Duty>, shared: &Arc<Shared>) {
         // Two at once: what a dead process left is to be delivered now, not in half a minute.
         let now = Instant::now();
         let mut schedule = Schedule {
             adoption: Adoption::default(),
+            left_overs: std::mem::take(&mut self.left_overs),
             upkeep: Upkeep::default(),
             adopt_at: now,
             tidy_at: now,
@@ -250,6 +253,7 @@ impl Schedule {
         let rhythm = &keeper.rhythm;
         if self.adopt_at <= now {
             self.adoption.look(keeper, shared);
+            self.left_overs.look(keeper, &self.adoption, shared);
             self.adopt_at = now + self.adoption.interval(rhythm.adopt);
         }
         if self.tidy_at <= now {

@@ -13,6 +13,11 @@ mod listening;
 mod listening;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "sqlite")]
+mod outbox;
+#[cfg(not(feature = "sqlite"))]
+#[path = "outbox_off.rs"]
+mod outbox;
 mod prometheus;
 mod shutdown;
 mod sinks;
@@ -92,6 +97,7 @@ struct Parts {
     recorder: Recorder,
     delivery: Arc<Supervisor>,
     keeper: KeeperHandle,
+    remover: outbox::Remover,
     begun: Instant,
 }
 
@@ -258,6 +264,7 @@ impl Parts {
             truncated: load(&tallies.truncated),
             served_unsynced: load(&tallies.served_unsynced),
             late_setters: load(&tallies.late_setters),
+            outbox_kept: self.recorder.drafts().kept(),
             failing: self.journal.inbox().failing().is_some(),
             open_scopes: counts.admitted,
             open_intents: counts.open_intents,

@@ -70,6 +70,12 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.late_setters,
     ),
     (
+        "audit_outbox_kept_total",
+        "counter",
+        "Rows left in the outbox for the next start.",
+        |s| s.outbox_kept,
+    ),
+    (
         "audit_failing",
         "gauge",
         "1 when nothing can be made durable.",

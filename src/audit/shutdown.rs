@@ -115,6 +115,7 @@ impl Parts {
         }
         let closed = self.journal.close(commit_by);
         let left = || deadline.saturating_duration_since(Instant::now());
+        self.remover.stop(deadline);
         self.delivery.drain(left());
         let ended = self.delivery.stop(left());
         let stuck = |name: &str| {

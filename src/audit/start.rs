@@ -120,6 +120,10 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
             .map_err(StartError::Thread)?;
     }
     raise(duties.shared(), &volume, &opened.left);
+    let (remover, left_overs) = builder
+        .outbox
+        .start(&recorder, journal.origin.trail)
+        .map_err(StartError::Thread)?;
     let keeper = Keeper {
         base,
         journal: Arc::clone(&journal),
@@ -128,6 +132,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         keep: builder.keep,
         rhythm: builder.rhythm,
         left: opened.left.iter().map(|left| left.dir.clone()).collect(),
+        left_overs,
     };
     builder.listening.attach(&recorder, duties.shared());
     let keeper = duties.start(keeper).map_err(StartError::Thread)?;
@@ -136,6 +141,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         recorder,
         delivery,
         keeper,
+        remover,
         begun: Instant::now(),
     });
     Ok(Audit {

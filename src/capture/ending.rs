@@ -170,7 +170,7 @@ impl Guard {
     ) -> Finish {
         let recorder = self.scope.recorder();
         let rules = recorder.rules();
-        if !decision.record && !closed.has_intent() {
+        if !decision.record && !closed.is_expected() {
             recorder.tally(|tallies| &tallies.skipped);
             return Finish::Done;
         }
@@ -190,7 +190,7 @@ impl Guard {
             record.context.previous_session_id = record.context.session_id.take();
             record.context.session_id = Some(hashed(session, rules));
         }
-        let foldable = is_foldable(&record) && !closed.has_intent();
+        let foldable = is_foldable(&record) && !closed.is_expected();
         if let Some(rate) = rules.policy.folds_above().filter(|_| foldable) {
             let at = self.scope.begun();
             match rules.flood.pass(client, Box::new(record), at, rate) {

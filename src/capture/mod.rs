@@ -48,6 +48,11 @@ mod client;
 mod commit;
 mod conclusion;
 mod current;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "without a database there is no outbox to tell")
+)]
+pub(crate) mod draft;
 mod ending;
 mod entrance;
 mod flood;

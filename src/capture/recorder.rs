@@ -18,7 +18,7 @@ use crate::{
     record::{Action, Outcome, Record, Service},
 };
 
-use super::Rules;
+use super::{Rules, draft::Drafts};
 
 /// Finishes records on the caller's thread and hands them to the journal.
 #[derive(Debug, Clone)]
@@ -29,6 +29,7 @@ pub(crate) struct Recorder {
     service: Arc<Service>,
     rules: Arc<Rules>,
     tallies: Arc<Tallies>,
+    drafts: Arc<Drafts>,
 }
 
 /// What is counted where records are made.
@@ -138,6 +139,7 @@ impl Recorder {
             service: Arc::new(service),
             rules: Arc::new(rules),
             tallies: Arc::default(),
+            drafts: Arc::default(),
         }
     }
 
@@ -147,6 +149,14 @@ impl Recorder {
 
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    pub(crate) fn drafts(&self) -> &Drafts {
+        &self.drafts
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.service
     }
 
     pub(crate) fn tallies(&self) -> &Tallies {

@@ -18,6 +18,7 @@ use super::{
     commit::CommitScope,
     conclusion::Conclusion,
     current,
+    draft::Unfinished,
     recorder::{Alive, Appended, Manner, Recorder, Standing, of_service},
     request::{Arrived, Rest},
 };
@@ -64,6 +65,8 @@ struct State {
     /// Held until the record is written: a shutdown waits for it. `None` as well when there was no
     /// room and the work runs all the same.
     admission: Option<Admission>,
+    /// A draft of it may be in the service's database.
+    drafted: bool,
 }
 
 /// What a change to a draft is about.
@@ -79,13 +82,15 @@ pub(super) enum Said {
 pub(super) struct Closed {
     pub(super) record: Record,
     intent: bool,
+    drafted: bool,
     admission: Option<Admission>,
 }
 
 impl Closed {
-    /// Whether an intent waits for its verdict.
-    pub(super) const fn has_intent(&self) -> bool {
-        self.intent
+    /// Whether it must be written: an intent waits for its verdict, or a row in an outbox for the
+    /// record.
+    pub(super) const fn is_expected(&self) -> bool {
+        self.intent || self.drafted
     }
 }
 
@@ -132,6 +137,7 @@ impl AuditScope {
             intent: None,
             open: true,
             admission,
+            drafted: false,
         });
         Self {
             inner: Arc::new(Inner {
@@ -297,14 +303,11 @@ impl AuditScope {
         if !state.open {
             return CommitScope::new(Err(Rejected::Finished));
         }
-        let mut draft = state.record.clone();
-        if let Some(request) = &self.inner.request {
-            request.complete_so_far(&mut draft, state.annotated, self.rules());
-        }
+        let draft = self.so_far(&state);
         let (id, begun) = (self.inner.id, self.inner.begun);
         let secrets = self.secrets();
         let recorder = &self.inner.recorder;
-        let intent = recorder.intend(of_service(draft), id, begun, &secrets);
+        let intent = recorder.intend(draft, id, begun, &secrets);
         state.intent = intent.as_ref().ok().cloned();
         CommitScope::new(intent)
     }
@@ -332,6 +335,7 @@ impl AuditScope {
         Some(Closed {
             record,
             intent: state.intent.is_some(),
+            drafted: state.drafted,
             admission: state.admission.take(),
         })
     }
@@ -355,7 +359,11 @@ impl AuditScope {
             secrets: &self.secrets(),
             ..Manner::new(standing, urgency)
         };
-        recorder.append(record, (self.inner.id, self.inner.begun), manner)
+        let appended = recorder.append(record, (self.inner.id, self.inner.begun), manner)?;
+        if closed.drafted {
+            recorder.drafts().settled(&appended);
+        }
+        Ok(appended)
     }
 
     /// Whether it belongs to this trail.
@@ -411,8 +419,29 @@ impl AuditScope {
     }
 
     /// Texts that must not be in any record of this work.
-    fn secrets(&self) -> Vec<&str> {
+    pub(super) fn secrets(&self) -> Vec<&str> {
         self.request().map(Arrived::secrets).unwrap_or_default()
+    }
+
+    /// What is known so far, for a draft; from now on the outbox is told when the record is there.
+    pub(super) fn unfinished(&self) -> Unfinished {
+        let mut state = self.lock();
+        state.drafted = true;
+        Unfinished {
+            record: self.so_far(&state),
+            id: self.inner.id,
+            begun: self.inner.begun,
+            is_finished: !state.open,
+        }
+    }
+
+    /// The record as it is when nobody sees the end.
+    fn so_far(&self, state: &State) -> Record {
+        let mut record = state.record.clone();
+        if let Some(request) = self.request() {
+            request.complete_so_far(&mut record, state.annotated, self.rules());
+        }
+        of_service(record)
     }
 
     /// The work's answer is given although its record is not durable yet.

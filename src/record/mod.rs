@@ -79,6 +79,7 @@ mod builder;
 mod catalogue;
 mod change;
 mod context;
+mod draft;
 #[cfg(test)]
 mod golden;
 mod json;
@@ -103,6 +104,7 @@ pub use self::{
     catalogue::{Catalogue, CatalogueError, Declaration, Route},
     change::Change,
     context::{Context, Http},
+    draft::Draft,
     json::RecordError,
     origin::Origin,
     outcome::{Fault, Outcome},
@@ -111,6 +113,7 @@ pub use self::{
 };
 use crate::clock::{RecordId, Timestamp};
 pub use crate::text::Text;
+pub(crate) use draft::{Owner, Standing};
 
 /// What is known about one action: built by its setters, or read back from a trail.
 ///

@@ -26,6 +26,9 @@ mod layers;
 #[cfg(all(feature = "testing", feature = "metrics"))]
 mod metrics;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "sqlite"))]
+mod outbox;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;
 #[cfg(test)]
