@@ -62,6 +62,8 @@ fn examples_and_their_index_name_each_other() {
     let examples: BTreeSet<_> = examples
         .iter()
         .filter_map(|path| path.strip_prefix(root().join("examples")).ok())
+        // Of an example in a folder of its own, the file that cargo runs.
+        .filter(|path| path.components().count() == 1 || path.ends_with("main.rs"))
         .map(|path| path.to_string_lossy().into_owned())
         .collect();
     assert_eq!(index, examples);

@@ -1,0 +1,59 @@
+//! What the service holds, and its routes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use tokio::sync::Mutex;
+use tower_audit::capture::ActorLayer;
+
+use crate::{
+    admin,
+    documents::{self, Document},
+    editing, login, odd,
+    sessions::{self, Sessions},
+    users::{User, Users},
+};
+
+/// Everything is in memory: only the audit trail outlives the process.
+#[derive(Debug, Default)]
+pub(crate) struct App {
+    pub(crate) users: Mutex<Users>,
+    pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) documents: Mutex<BTreeMap<String, Document>>,
+}
+
+pub(crate) type Shared = axum::extract::State<Arc<App>>;
+
+/// The routes. The layer that audits goes around all of this, so that what authentication refuses
+/// is recorded too:
+///
+/// ```text
+/// AuditLayer → sessions::authenticate → ActorLayer → handler
+/// ```
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let documents = get(documents::list).post(editing::create);
+    let document = get(documents::read)
+        .put(editing::update)
+        .delete(editing::delete);
+    Router::new()
+        .route("/login", post(login::login))
+        .route("/logout", post(login::logout))
+        .route("/documents", documents)
+        .route("/documents/{id}", document)
+        .route("/admin/users/{name}/role", post(admin::change_role))
+        .route("/slow", get(odd::slow))
+        .route("/panic", post(odd::panic))
+        .route("/health", get(odd::health))
+        // In axum the layer that is added last is outermost.
+        .layer(ActorLayer::new(|request| {
+            request.extensions.get().map(User::actor)
+        }))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            sessions::authenticate,
+        ))
+        .with_state(app)
+}

@@ -1,0 +1,54 @@
+//! Logging in and out.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header::SET_COOKIE},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use tower_audit::{Actor, AuditScope};
+
+use crate::{app::Shared, sessions, users::User};
+
+/// The cookie that holds the session's id. The trail only ever has a keyed hash of its value.
+pub(crate) const COOKIE: &str = "sid";
+
+#[derive(Deserialize)]
+pub(crate) struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// `POST /login`: `user.login`, as the catalogue says.
+pub(crate) async fn login(
+    State(app): Shared,
+    scope: AuditScope,
+    Json(given): Json<Credentials>,
+) -> Response {
+    let users = app.users.lock().await;
+    let Some(user) = users.verify(&given.user, &given.password) else {
+        // Whoever this is, it is not known to be that user.
+        scope.actor(Actor::anonymous().claimed(given.user));
+        scope.denied("wrong user or password");
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    scope.actor(user.actor());
+    let id = app.sessions.lock().await.begin(user.clone());
+    // The record takes the session that this sets: it is found together with what follows.
+    let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Lax; Path=/");
+    [(SET_COOKIE, cookie)].into_response()
+}
+
+/// `POST /logout`: `user.logout`.
+pub(crate) async fn logout(
+    State(app): Shared,
+    _user: User,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    if let Some(id) = sessions::presented(&headers) {
+        app.sessions.lock().await.end(id);
+    }
+    let removed = format!("{COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, removed)])
+}
