@@ -12,20 +12,15 @@ mod support;
 
 use std::{convert::Infallible, fs, path::Path};
 
-use axum::{
-    Router,
-    body::Body,
-    extract::Request,
-    http::{Method, header},
-    routing::{get, post},
-};
+use axum::{Router, http::Method};
 use support::{
-    Asked, Bar, Fallible, Series, Taken, Unit, compare, place, place::Place, say, show, timed,
+    Asked, Bar, Fallible, Series, Taken, Unit, compare, place,
+    place::Place,
+    service::{bare, request, start},
+    show, timed,
 };
 use tower::ServiceExt as _;
-use tower_audit::{
-    Actor, Audit, AuditScope, Policy, Target, capture::Session, policy::Rule, record::Assurance,
-};
+use tower_audit::{Audit, capture::Session, record::Assurance};
 use tower_http::trace::TraceLayer;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
@@ -40,53 +35,6 @@ fn main() -> Fallible<()> {
         audited(&asked, &place)?;
     }
     Ok(())
-}
-
-/// The service that is measured: the same handlers in every run.
-fn bare() -> Router {
-    Router::new()
-        .route("/documents/{id}", post(create).get(read))
-        .route("/health", get(read))
-}
-
-async fn read() -> &'static str {
-    "read"
-}
-
-/// Says what it does, to whoever listens.
-async fn create(scope: Option<AuditScope>) -> &'static str {
-    if let Some(scope) = scope {
-        scope
-            .action("document.create")
-            .actor(Actor::user("146").name("Flapjack Toasty"))
-            .target(Target::new("document", "4cq1mN0000000001").name("Untitled document"));
-    }
-    "made"
-}
-
-fn request(method: &Method, path: &str) -> Request {
-    let mut request = Request::new(Body::empty());
-    request.method_mut().clone_from(method);
-    if let Ok(uri) = path.parse() {
-        *request.uri_mut() = uri;
-    }
-    for (name, value) in [
-        (
-            header::USER_AGENT,
-            "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-        ),
-        (
-            header::COOKIE,
-            "theme=dark; sid=0123456789abcdef0123456789abcdef",
-        ),
-        (header::HOST, "docs.example.com"),
-        (header::ACCEPT, "text/html,application/xhtml+xml"),
-    ] {
-        request
-            .headers_mut()
-            .insert(name, header::HeaderValue::from_static(value));
-    }
-    request
 }
 
 /// Sends requests one after another through a clone of the service for each, as a server does.
@@ -112,25 +60,6 @@ fn add(series: &mut Series, requests: u64, taken: Taken, bare: Taken) {
         cpu: taken.cpu.saturating_sub(bare.cpu),
     };
     series.each(requests, less);
-}
-
-fn start(dir: &Path, assurance: Assurance) -> Fallible<Audit> {
-    let policy = Policy::default()
-        .rule(Rule::new("health").route("/health").skip())
-        .rule(
-            Rule::new("documents")
-                .method("POST")
-                .record()
-                .assurance(assurance),
-        );
-    Ok(Audit::builder(support::facts::SERVICE)
-        .dir(dir)
-        .policy(policy)
-        .hash_key(tower_audit::HashKey::new(
-            "k1",
-            b"a key for a bench, 32 bytes long",
-        ))
-        .start_blocking()?)
 }
 
 fn stop(audit: &Audit, dir: &Path, records: u64) -> Fallible<()> {
@@ -227,7 +156,6 @@ fn skipped(asked: &Asked, place: &Place) -> Fallible<()> {
             Bar::AtMost { bar: 1.5, aim: 0.7 },
         );
     }
-    say(&format!("  skipped: {}", audit.stats().emitted));
     drop((layered, traced));
     let report = audit.shutdown_blocking(std::time::Duration::from_secs(60));
     report

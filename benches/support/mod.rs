@@ -8,6 +8,8 @@ pub(crate) mod facts;
 pub(crate) mod place;
 #[cfg(feature = "sqlite")]
 pub(crate) mod plain;
+#[cfg(feature = "axum")]
+pub(crate) mod service;
 
 use std::time::{Duration, Instant};
 
