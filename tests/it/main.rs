@@ -16,6 +16,9 @@ mod docs;
 mod endurance;
 #[cfg(test)]
 #[cfg(feature = "testing")]
+mod flood;
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod input;
 #[cfg(test)]
 #[cfg(feature = "testing")]
