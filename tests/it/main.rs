@@ -8,6 +8,9 @@ mod audit;
 mod cli;
 #[cfg(test)]
 #[cfg(feature = "testing")]
+mod client_address;
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]
 mod docs;
