@@ -89,6 +89,8 @@ pub struct Stats {
     pub late_setters: u64,
     /// Rows that stay in the outbox until the next start, because too many waited to be removed.
     pub outbox_kept: u64,
+    /// Refused or failed requests without an actor that were folded into a record which counts them.
+    pub folded: u64,
     /// Whether nothing can be made durable right now.
     pub failing: bool,
     /// Admitted work that has not ended.

@@ -23,6 +23,9 @@ use super::{about, adoption::Adoption, outbox::LeftOvers, upkeep::Upkeep};
 /// How many of the journal's events may wait to be written down.
 const EVENTS: usize = 1024;
 
+/// How often folded records are looked for; those of a minute are due when it is over.
+const FOLDED_EVERY: Duration = Duration::from_secs(1);
+
 /// Something for the keeper to do.
 #[derive(Debug)]
 enum Duty {
@@ -210,6 +213,7 @@ struct Schedule {
     adoption: Adoption,
     left_overs: LeftOvers,
     upkeep: Upkeep,
+    folded_at: Instant,
     adopt_at: Instant,
     tidy_at: Instant,
     verify_at: Instant,
@@ -223,6 +227,7 @@ impl Keeper {
             adoption: Adoption::default(),
             left_overs: std::mem::take(&mut self.left_overs),
             upkeep: Upkeep::default(),
+            folded_at: now + FOLDED_EVERY,
             adopt_at: now,
             tidy_at: now,
             verify_at: now + self.rhythm.verify,
@@ -251,6 +256,10 @@ impl Schedule {
     fn run_due(&mut self, keeper: &Keeper, shared: &Arc<Shared>) -> Instant {
         let now = Instant::now();
         let rhythm = &keeper.rhythm;
+        if self.folded_at <= now {
+            self.folded_at = now + FOLDED_EVERY;
+            keeper.recorder.write_due();
+        }
         if self.adopt_at <= now {
             self.adoption.look(keeper, shared);
             self.left_overs.look(keeper, &self.adoption, shared);
@@ -269,6 +278,7 @@ impl Schedule {
 
     fn put_off(&mut self, rhythm: &Rhythm) -> Instant {
         let now = Instant::now();
+        self.folded_at = now + FOLDED_EVERY;
         self.adopt_at = now + rhythm.adopt;
         self.tidy_at = now + rhythm.tidy;
         self.verify_at = now + rhythm.verify;
@@ -276,6 +286,7 @@ impl Schedule {
     }
 
     fn next(&self) -> Instant {
-        self.adopt_at.min(self.tidy_at).min(self.verify_at)
+        let others = self.adopt_at.min(self.tidy_at).min(self.verify_at);
+        self.folded_at.min(others)
     }
 }

@@ -265,6 +265,7 @@ impl Parts {
             served_unsynced: load(&tallies.served_unsynced),
             late_setters: load(&tallies.late_setters),
             outbox_kept: self.recorder.drafts().kept(),
+            folded: self.recorder.rules().flood.folded(),
             failing: self.journal.inbox().failing().is_some(),
             open_scopes: counts.admitted,
             open_intents: counts.open_intents,

@@ -76,6 +76,12 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.outbox_kept,
     ),
     (
+        "audit_folded_total",
+        "counter",
+        "Refused requests counted in a folded record.",
+        |s| s.folded,
+    ),
+    (
         "audit_failing",
         "gauge",
         "1 when nothing can be made durable.",

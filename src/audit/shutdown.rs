@@ -110,6 +110,8 @@ impl Parts {
         // What happened to the last groups is written down before the keeper goes.
         self.journal.settle(commit_by);
         if self.keeper.stop(commit_by) {
+            // No work is open, or it is refused; what it was refused before is written now.
+            self.recorder.write_folded();
             let counts = self.journal.inbox().counts();
             self.recorder.own(about::stopped(&counts, unfinished));
         }

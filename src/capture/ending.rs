@@ -191,9 +191,8 @@ impl Guard {
             record.context.session_id = Some(hashed(session, rules));
         }
         let foldable = is_foldable(&record) && !closed.is_expected();
-        if let Some(rate) = rules.policy.folds_above().filter(|_| foldable) {
-            let at = self.scope.begun();
-            match rules.flood.pass(client, Box::new(record), at, rate) {
+        if foldable {
+            match recorder.pass(client, Box::new(record), self.scope.begun()) {
                 Passed::Record(passed) => record = *passed,
                 Passed::Folded => return Finish::Done,
             }

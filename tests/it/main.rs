@@ -8,12 +8,18 @@ mod audit;
 mod cli;
 #[cfg(test)]
 #[cfg(feature = "testing")]
+mod client_address;
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod flood;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod input;
