@@ -20,6 +20,8 @@ mod defaults;
 mod describe;
 mod error;
 mod explain;
+#[cfg(feature = "toml")]
+mod file;
 mod pattern;
 mod redact;
 mod rule;
