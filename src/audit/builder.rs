@@ -39,6 +39,7 @@ use super::{
 /// | [`on_damage`](Self::on_damage) | [`OnDamage::NewTrail`] |
 /// | [`policy`](Self::policy) | [`Policy::default`] |
 /// | [`catalogue`](Self::catalogue) | empty |
+/// | [`routes`](Self::routes) | none |
 /// | [`hash_key`](Self::hash_key) | from `AUDIT_SESSION_KEY` |
 /// | `tracing` (feature `tracing`) | not listened to |
 #[must_use = "nothing runs until start() is called"]
@@ -53,6 +54,7 @@ pub struct AuditBuilder {
     pub(super) on_damage: OnDamage,
     pub(super) policy: Policy,
     pub(super) catalogue: Catalogue,
+    pub(super) routes: Vec<(String, String)>,
     pub(super) hash_key: Option<HashKey>,
     pub(super) listening: Listening,
     pub(super) outbox: outbox::Given,
@@ -150,6 +152,7 @@ impl AuditBuilder {
             on_damage: OnDamage::default(),
             policy: Policy::default(),
             catalogue: Catalogue::default(),
+            routes: Vec::new(),
             hash_key: None,
             listening: Listening::default(),
             outbox: outbox::Given::default(),
@@ -290,6 +293,19 @@ impl AuditBuilder {
     /// The actions that the service knows, and the routes that stand for them. Default: none.
     pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
         self.catalogue = catalogue;
+        self
+    }
+
+    /// Tells the routes of the service, as method and template, for the
+    /// [inventory](Audit::inventory): no request need come first. Adds to those told before.
+    /// Default: none.
+    pub fn routes<M: Into<String>, T: Into<String>>(
+        mut self,
+        routes: impl IntoIterator<Item = (M, T)>,
+    ) -> Self {
+        let routes = routes.into_iter();
+        self.routes
+            .extend(routes.map(|(method, template)| (method.into(), template.into())));
         self
     }
 

@@ -33,7 +33,7 @@ use std::{
 };
 
 use crate::{
-    capture::{Alive, AuditLayer, Job, Recorder},
+    capture::{Alive, AuditLayer, Inventory, Job, Recorder},
     clock::RecordId,
     delivery::Supervisor,
     journal::{CommitError, Journal, Receipt, Rejected, Urgency, block_on},
@@ -195,6 +195,26 @@ impl Audit {
     pub fn layer(&self) -> AuditLayer {
         let handle = Arc::clone(&self.handle);
         AuditLayer::new(self.parts().recorder.clone(), Alive::new(handle))
+    }
+
+    /// The routes of the service, and what policy and catalogue say about each: those that the
+    /// builder was [told](AuditBuilder::routes), that the catalogue declares, and that requests came
+    /// on.
+    ///
+    /// Names that handlers give, instead of the catalogue, are known once a request came.
+    ///
+    /// ```
+    /// # async fn run(dir: std::path::PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+    /// let routes = [("GET", "/documents"), ("POST", "/documents")];
+    /// let audit = tower_audit::Audit::builder("docs").dir(dir).routes(routes).start().await?;
+    /// println!("{}", audit.inventory());
+    /// # Ok(()) }
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(dir.path().into())).unwrap();
+    /// ```
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        Inventory::of(self.parts().recorder.rules())
     }
 
     /// Every counter, in one look. Within one snapshot `emitted = stored + queued + lost`, and for

@@ -97,12 +97,16 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     };
     let opened = open(&base, builder.on_damage)?;
     let inbox = opened.inbox().clone();
+    let rules = Rules::new(builder.policy, builder.catalogue, hash_key);
+    for (method, template) in &builder.routes {
+        rules.seen.tell(method, template);
+    }
     let recorder = Recorder::new(
         inbox,
         Arc::clone(&builder.clock),
         Arc::clone(&builder.ids),
         builder.service,
-        Rules::new(builder.policy, builder.catalogue, hash_key),
+        rules,
     );
     let sinks: Vec<String> = builder
         .sinks

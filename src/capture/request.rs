@@ -80,6 +80,9 @@ impl Arrived {
         let template = template(config, parts, is_grpc);
         let route = template.as_ref().map(Template::as_str);
         let method = parts.method.as_str();
+        if let Some(route) = route {
+            rules.seen.note(method, route);
+        }
         let declared = route.and_then(|route| rules.catalogue.for_route(method, route));
         let named = config.ask(config.action.as_ref(), parts);
         let facts = Facts {
@@ -230,8 +233,10 @@ impl Arrived {
         form: AddressForm,
         rules: &Rules,
     ) {
-        if record.action.is_unknown() {
-            self.name(record, rules);
+        let is_named = !record.action.is_unknown() || self.name(record, rules);
+        if let Some(route) = self.route().filter(|_| is_named) {
+            let (method, action) = (self.method.as_str(), record.action.as_str());
+            rules.seen.named(method, route, action);
         }
         if let Some(kept) = &self.kept {
             kept.write(record);
@@ -256,11 +261,11 @@ impl Arrived {
         http.route = self.route().map(Text::from);
     }
 
-    fn name(&self, record: &mut Record, rules: &Rules) {
+    fn name(&self, record: &mut Record, rules: &Rules) -> bool {
         let declared = self.declared(rules).map(|declared| &declared.action);
         if let Some(named) = self.named.as_ref().or(declared) {
             record.action = named.clone();
-            return;
+            return true;
         }
         let method = &self.method;
         let name = match self.route() {
@@ -270,6 +275,7 @@ impl Arrived {
         };
         record.action = Action::from(name);
         record.category.get_or_insert(Text::fixed("request"));
+        false
     }
 }
 

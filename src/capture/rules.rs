@@ -6,7 +6,7 @@ use crate::{
     record::{Catalogue, Record},
 };
 
-use super::flood::Flood;
+use super::{flood::Flood, seen::Seen};
 
 /// The rules of one trail, and what they remember.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(crate) struct Rules {
     pub(crate) catalogue: Catalogue,
     pub(crate) key: HashKey,
     pub(crate) flood: Flood,
+    pub(crate) seen: Seen,
 }
 
 impl Rules {
@@ -24,6 +25,7 @@ impl Rules {
             catalogue,
             key,
             flood: Flood::default(),
+            seen: Seen::default(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Why a policy cannot be used.
 
-use std::{fmt, path::PathBuf};
+use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
 /// Why a policy cannot be used. It is a mistake in the rules: the message names the place and the
 /// way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PolicyError {
     /// The file, if it is from one.
@@ -19,6 +19,8 @@ pub struct PolicyError {
     pub key: Option<String>,
     /// What is wrong, and what would be right.
     pub reason: String,
+    /// Why the file could not be read.
+    pub(super) cause: Option<Arc<io::Error>>,
 }
 
 impl PolicyError {
@@ -30,6 +32,7 @@ impl PolicyError {
             rule: None,
             key: Some(key.to_owned()),
             reason: reason.into(),
+            cause: None,
         }
     }
 }
@@ -56,4 +59,10 @@ impl fmt::Display for PolicyError {
     }
 }
 
-impl std::error::Error for PolicyError {}
+impl Error for PolicyError {
+    /// The fault of the file system, when the file could not be read.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let cause = self.cause.as_deref()?;
+        Some(cause)
+    }
+}

@@ -20,6 +20,8 @@ mod defaults;
 mod describe;
 mod error;
 mod explain;
+#[cfg(feature = "toml")]
+mod file;
 mod pattern;
 mod redact;
 mod rule;
@@ -29,6 +31,7 @@ pub(crate) use decision::{Arrival, Decision, Keep, Verdict, outcome_of};
 pub use error::PolicyError;
 pub use explain::{ArrivalExplained, EndExplained, Explanation, Named, RuleAsked};
 pub use pattern::StatusRange;
+pub(crate) use pattern::is_safe;
 pub use redact::Redaction;
 pub use rule::Rule;
 

@@ -1,0 +1,158 @@
+//! A policy from a TOML file: the same model, word by word.
+//!
+//! The text is walked as a tree of values with their places, not deserialised into types: so every
+//! mistake is told with its line, its key and what would be right.
+
+mod read;
+mod rule;
+
+use std::{path::Path, sync::Arc};
+
+use toml::de::DeTable;
+
+use self::read::{Read, Value, Wrong, flag, number, place, table, tables, texts};
+use super::{Policy, PolicyError, Redaction, check};
+
+/// The keys of a file.
+const KEYS: [&str; 4] = ["defaults", "rule", "redaction", "flood"];
+const REDACTION: [&str; 4] = ["mask", "drop", "hash", "allow"];
+const FLOOD: [&str; 1] = ["per_minute"];
+
+impl Policy {
+    /// The policy that a text in TOML says. Only with the feature `toml`.
+    ///
+    /// ```
+    /// use tower_audit::Policy;
+    ///
+    /// let policy = Policy::from_toml(r#"
+    ///     [[rule]]
+    ///     name = "health checks"
+    ///     method = "GET"
+    ///     route = ["/health", "/ready"]
+    ///     skip = true
+    ///
+    ///     [[rule]]
+    ///     name = "administration"
+    ///     method = "unsafe"
+    ///     route = "/admin/**"
+    ///     assurance = "strict"
+    /// "#)?;
+    /// assert_eq!(policy.rules().count(), 2 + 5);
+    ///
+    /// let error = Policy::from_toml("[[rule]]\nname = \"a\"\nmethods = \"GET\"").unwrap_err();
+    /// assert!(error.to_string().starts_with("line 3: methods: unknown key"));
+    /// # Ok::<(), tower_audit::policy::PolicyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names line and key of the first mistake: text that is no TOML, an unknown key,
+    /// a wrong value, a rule that could not do what it asks for. What a rule asks for by action is
+    /// held against the catalogue when a trail starts.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let root = DeTable::parse(text).map_err(|error| Wrong::syntax(&error).place(text))?;
+        let root = root.get_ref();
+        let policy = policy(root, text).map_err(|wrong| wrong.place(text))?;
+        check::rules(&policy).map_err(|error| placed(error, root, text))?;
+        Ok(policy)
+    }
+
+    /// The policy that a TOML file says. Only with the feature `toml`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml), with the path; and when the file cannot be read, then with
+    /// the cause as its source.
+    pub fn from_toml_file(path: impl AsRef<Path>) -> Result<Self, PolicyError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| PolicyError {
+            file: Some(path.to_owned()),
+            key: None,
+            cause: Some(Arc::new(error)),
+            ..PolicyError::new("", "cannot be read")
+        })?;
+        Self::from_toml(&text).map_err(|error| PolicyError {
+            file: Some(path.to_owned()),
+            ..error
+        })
+    }
+}
+
+fn policy(root: &DeTable<'_>, text: &str) -> Read<Policy> {
+    let mut policy = Policy::new();
+    for (key, value) in root {
+        policy = match key.get_ref().as_ref() {
+            "defaults" if flag(value, "defaults")? => policy,
+            "defaults" => policy.without_defaults(),
+            "rule" => rules(policy, value, text)?,
+            "redaction" => policy.redaction(redaction(table(value, "redaction")?)?),
+            "flood" => flood(policy, table(value, "flood")?)?,
+            _ => return Err(Wrong::unknown(key, "", &KEYS)),
+        };
+    }
+    Ok(policy)
+}
+
+fn rules(policy: Policy, value: &Value<'_>, text: &str) -> Read<Policy> {
+    tables(value, "rule")?
+        .into_iter()
+        .try_fold(policy, |policy, value| {
+            let (line, _) = place(text, value.span().start);
+            Ok(policy.rule(rule::rule(value, line)?))
+        })
+}
+
+fn redaction(table: &DeTable<'_>) -> Read<Redaction> {
+    let redaction = Redaction::default();
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        if !REDACTION.contains(&name) {
+            return Err(Wrong::unknown(key, "redaction.", &REDACTION));
+        }
+        let _ = texts(value, &format!("redaction.{name}"))?;
+    }
+    Ok(redaction)
+}
+
+fn flood(mut policy: Policy, table: &DeTable<'_>) -> Read<Policy> {
+    for (key, value) in table {
+        policy = match key.get_ref().as_ref() {
+            "per_minute" if value.get_ref().as_str() == Some("off") => {
+                policy.flood_per_minute(None)
+            }
+            "per_minute" => policy.flood_per_minute(Some(number(value, "flood.per_minute")?)),
+            _ => return Err(Wrong::unknown(key, "flood.", &FLOOD)),
+        };
+    }
+    Ok(policy)
+}
+
+/// Finds the place of what the rules cannot do.
+fn placed(error: PolicyError, root: &DeTable<'_>, text: &str) -> PolicyError {
+    let rules = root
+        .get("rule")
+        .and_then(|rules| rules.get_ref().as_array());
+    let rule = error.rule.as_ref().and_then(|(number, _)| {
+        let index = number.checked_sub(1)?;
+        rules?.get(index)
+    });
+    let table = match rule {
+        Some(rule) => rule.get_ref().as_table(),
+        None => Some(root),
+    };
+    let key = error.key.as_deref().and_then(|key| key.split('.').next());
+    let entry = key.and_then(|key| table?.get_key_value(key));
+    let at = entry.map(|(key, _)| key.span().start);
+    let Some(at) = at.or_else(|| rule.map(|rule| rule.span().start)) else {
+        return error;
+    };
+    let (line, column) = place(text, at);
+    PolicyError {
+        line: Some(line),
+        column: Some(column),
+        ..error
+    }
+}
+
+#[cfg(test)]
+mod tests;
