@@ -174,7 +174,7 @@ impl Guard {
             recorder.tally(|tallies| &tallies.skipped);
             return Finish::Done;
         }
-        let mut record = of_service(std::mem::take(&mut closed.record));
+        let mut record = of_service(std::mem::take(&mut *closed.record));
         let origins = arrived.origins();
         let client = origins.client;
         if origins.peer.is_none() {
@@ -278,7 +278,7 @@ impl Ending {
         &self,
         arrived: &Arrived,
         scope: &AuditScope,
-        record: &Record,
+        record: Option<&Record>,
         annotated: bool,
     ) -> Decision {
         let rules = scope.recorder().rules();
@@ -290,16 +290,17 @@ impl Ending {
         decision.at_least(arrived.arrival())
     }
 
-    fn outcome_of(&self, record: &Record) -> Outcome {
-        match record.outcome {
-            Some(said) if !self.certain => said,
-            _ => with_fault(self.outcome, record),
+    fn outcome_of(&self, record: Option<&Record>) -> Outcome {
+        match (record, record.and_then(|record| record.outcome)) {
+            (_, Some(said)) if !self.certain => said,
+            (Some(record), _) => with_fault(self.outcome, record),
+            (None, _) => self.outcome,
         }
     }
 
     /// Writes the end into the record; what the handler said stands, unless this is certain.
     fn conclude(&self, record: &mut Record) {
-        record.outcome = Some(self.outcome_of(record));
+        record.outcome = Some(self.outcome_of(Some(record)));
         if self.certain || record.error.is_none() {
             record.error = self.fault.clone().or_else(|| record.error.take());
         }

@@ -9,7 +9,7 @@ use std::{
 use http::request;
 
 use crate::{
-    journal::{Admission, Committed},
+    journal::Committed,
     record::{Assurance, OnFailure},
 };
 
@@ -17,7 +17,7 @@ use super::{
     AuditScope, CommitScope,
     ending::Guard,
     layer::Config,
-    request::{Arrived, Rest},
+    request::{Arrived, told},
 };
 
 /// How a request goes in.
@@ -31,16 +31,16 @@ pub(super) enum Entrance {
 }
 
 /// Looks at a request that arrives. Cheap: most of what it takes is only shared.
-pub(super) fn enter(config: &Arc<Config>, mut parts: request::Parts) -> (Entrance, request::Parts) {
+pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entrance {
     let outer = parts.extensions.get::<AuditScope>();
     if outer.is_some_and(|scope| scope.is_of(&config.recorder)) {
         // Two layers of one trail: the outer one records.
-        return (Entrance::Unseen, parts);
+        return Entrance::Unseen;
     }
-    let Some((arrived, rest)) = Arrived::look(config, &parts) else {
+    let Some(arrived) = Arrived::look(config, parts) else {
         config.recorder.tally(|tallies| &tallies.skipped);
         parts.extensions.insert(config.skipped.clone());
-        return (Entrance::Unseen, parts);
+        return Entrance::Unseen;
     };
     let asked = (arrived.assurance(), arrived.on_failure());
     let admission = config.recorder.inbox().admit().ok();
@@ -48,30 +48,17 @@ pub(super) fn enter(config: &Arc<Config>, mut parts: request::Parts) -> (Entranc
     if admission.is_none() && asked.1 == OnFailure::Continue {
         config.recorder.tally(|tallies| &tallies.not_admitted);
     }
-    let scope = begin(config, arrived, rest, admission);
+    let (recorder, alive) = (config.recorder.clone(), config.alive.clone());
+    let scope = AuditScope::of_request(recorder, alive, arrived, told(config, parts), admission);
     parts.extensions.insert(scope.clone());
     let guard = Guard::new(scope);
-    let entrance = match asked {
+    match asked {
         (_, OnFailure::Refuse) if doubtful => Entrance::Closed(Threshold::doubtful(guard)),
         (Assurance::Strict, on_failure) => {
             Entrance::Closed(Threshold::intending(guard, on_failure))
         }
         _ => Entrance::Open(guard),
-    };
-    (entrance, parts)
-}
-
-fn begin(
-    config: &Arc<Config>,
-    arrived: Arrived,
-    rest: Rest,
-    admission: Option<Admission>,
-) -> AuditScope {
-    let recorder = config.recorder.clone();
-    let scope =
-        AuditScope::of_request(recorder, config.alive.clone(), Box::new(arrived), admission);
-    scope.prefill(rest);
-    scope
+    }
 }
 
 /// Where a request waits until it may begin.

@@ -63,6 +63,7 @@ mod inventory;
 mod job;
 mod kept;
 mod layer;
+mod presented;
 mod recorder;
 mod refusal;
 mod request;

@@ -13,9 +13,7 @@ use http::{HeaderValue, Method, header, request};
 use crate::{
     keyed::Purpose,
     policy::{AddressForm, Arrival, Facts, Verdict},
-    record::{
-        Action, Actor, Application, Assurance, Declaration, Http, OnFailure, Record, Target, Tenant,
-    },
+    record::{Action, Assurance, Declaration, Http, OnFailure, Record},
     text::Text,
 };
 
@@ -27,6 +25,7 @@ use super::{
     headers::Taken,
     kept::Kept,
     layer::Config,
+    presented::Presented,
     session::RawSession,
 };
 
@@ -38,21 +37,13 @@ pub(super) struct Arrived {
     taken: Taken,
     claimed: Claimed,
     peer: Option<IpAddr>,
-    session: Option<RawSession>,
+    session: Presented,
     authorization: Option<HeaderValue>,
     /// What a closure of the layer named it.
     named: Option<Action>,
     kept: Option<Box<Kept>>,
     arrival: Arrival,
     is_grpc: bool,
-}
-
-/// What closures of the layer said, on its way into the draft.
-pub(super) struct Rest {
-    pub(super) actor: Option<Actor>,
-    pub(super) target: Option<Target>,
-    pub(super) tenant: Option<Tenant>,
-    pub(super) application: Option<Application>,
 }
 
 /// The template of a route.
@@ -74,7 +65,7 @@ impl Template {
 
 impl Arrived {
     /// Takes what a record may need; `None` when the policy says already that there is none.
-    pub(super) fn look(config: &Arc<Config>, parts: &request::Parts) -> Option<(Self, Rest)> {
+    pub(super) fn look(config: &Arc<Config>, parts: &request::Parts) -> Option<Self> {
         let rules = config.recorder.rules();
         let is_grpc = grpc::is_grpc(&parts.headers);
         let template = template(config, parts, is_grpc);
@@ -111,14 +102,15 @@ impl Arrived {
             session: config
                 .session
                 .as_ref()
-                .and_then(|session| session.of_request(parts)),
+                .map(|session| session.take(parts))
+                .unwrap_or_default(),
             authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
             named,
             kept,
             arrival,
             is_grpc,
         };
-        Some((arrived, Rest::ask(config, parts)))
+        Some(arrived)
     }
 
     pub(super) const fn assurance(&self) -> Assurance {
@@ -162,7 +154,7 @@ impl Arrived {
 
     /// Texts that must not be in any record: what the request proves itself with.
     pub(super) fn secrets(&self) -> Vec<&str> {
-        let session = self.session.as_ref().map(RawSession::as_bytes);
+        let session = self.session.get().map(RawSession::as_bytes);
         let session = session.and_then(|bytes| std::str::from_utf8(bytes).ok());
         let credential = self.authorization.as_ref().and_then(credential);
         session.into_iter().chain(credential).collect()
@@ -171,19 +163,24 @@ impl Arrived {
     /// What a policy looks at.
     pub(super) fn facts<'a>(
         &'a self,
-        record: &'a Record,
+        record: Option<&'a Record>,
         annotated: bool,
         rules: &'a Rules,
     ) -> Facts<'a> {
         let declared = self.declared(rules);
-        let own = (!record.action.is_unknown()).then_some(record.action.as_str());
+        let own = record.map(|record| &record.action);
+        let own = own
+            .filter(|action| !action.is_unknown())
+            .map(Action::as_str);
         Facts {
             method: Some(self.method.as_str()),
             route: self.route(),
             action: own.or_else(|| action_name(self.named.as_ref(), declared)),
-            outcome: record.outcome,
+            outcome: record.and_then(|record| record.outcome),
             status: None,
-            actor: record.actor.as_ref().map(|actor| actor.kind),
+            actor: record
+                .and_then(|record| record.actor.as_ref())
+                .map(|actor| actor.kind),
             annotated: annotated || self.named.is_some() || declared.is_some(),
         }
     }
@@ -207,7 +204,7 @@ impl Arrived {
 
     /// Gives the draft of an intent what is known so far.
     pub(super) fn complete_so_far(&self, draft: &mut Record, annotated: bool, rules: &Rules) {
-        let facts = self.facts(draft, annotated, rules);
+        let facts = self.facts(Some(draft), annotated, rules);
         let declared = self.declared_assurance(facts.action, rules);
         let form = rules.policy.at_end(&facts, declared).address;
         self.complete(draft, form, rules);
@@ -215,7 +212,7 @@ impl Arrived {
 
     /// Gives a further record of the same request its context.
     pub(super) fn give_context(&self, record: &mut Record, rules: &Rules) {
-        let facts = self.facts(record, true, rules);
+        let facts = self.facts(Some(record), true, rules);
         let declared = self.declared_assurance(facts.action, rules);
         let form = rules.policy.at_end(&facts, declared).address;
         self.put_context(record, self.origins(), form, rules);
@@ -253,7 +250,7 @@ impl Arrived {
         let context = &mut record.context;
         self.taken.write(context);
         origins.write(context, form, &rules.key);
-        if let Some(session) = &self.session {
+        if let Some(session) = self.session.get() {
             context.session_id = Some(hashed(session, rules));
         }
         let http = context.http.get_or_insert_with(Http::new);
@@ -279,15 +276,22 @@ impl Arrived {
     }
 }
 
-impl Rest {
-    fn ask(config: &Config, parts: &request::Parts) -> Self {
-        Self {
-            actor: config.ask(config.actor.as_ref(), parts),
-            target: config.ask(config.target.as_ref(), parts),
-            tenant: config.ask(config.tenant.as_ref(), parts),
-            application: config.ask(config.application.as_ref(), parts),
-        }
+/// What closures of the layer say of who and what; nothing is made where they say nothing.
+pub(super) fn told(config: &Config, parts: &request::Parts) -> Option<Box<Record>> {
+    let mut told: Option<Box<Record>> = None;
+    if let Some(actor) = config.ask(config.actor.as_ref(), parts) {
+        told.get_or_insert_default().actor = Some(actor);
     }
+    if let Some(target) = config.ask(config.target.as_ref(), parts) {
+        told.get_or_insert_default().targets.push(target);
+    }
+    if let Some(tenant) = config.ask(config.tenant.as_ref(), parts) {
+        told.get_or_insert_default().tenant = Some(tenant);
+    }
+    if let Some(application) = config.ask(config.application.as_ref(), parts) {
+        told.get_or_insert_default().application = Some(application);
+    }
+    told
 }
 
 /// A session as it may be written.

@@ -1,8 +1,12 @@
 //! The handler's hand: the record of one piece of work while it is being built.
 
+mod closing;
+
+pub(super) use closing::Closed;
+
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering},
 };
 
 use serde::Serialize;
@@ -16,11 +20,9 @@ use crate::{
 
 use super::{
     commit::CommitScope,
-    conclusion::Conclusion,
     current,
-    draft::Unfinished,
-    recorder::{Alive, Appended, Manner, Recorder, Standing, of_service},
-    request::{Arrived, Rest},
+    recorder::{Alive, Manner, Recorder, Standing, of_service},
+    request::Arrived,
 };
 
 /// The record being built for one job or request.
@@ -47,15 +49,17 @@ struct Inner {
     recorder: Recorder,
     /// The trail is not shut down by its last handle while this may still write.
     _alive: Alive,
-    id: RecordId,
+    /// Made when it is first needed: most requests leave no record.
+    id: OnceLock<RecordId>,
     begun: Timestamp,
     /// What is known of the request; `None` for a job.
-    request: Option<Box<Arrived>>,
+    request: Option<Arrived>,
     state: Mutex<State>,
 }
 
 struct State {
-    record: Record,
+    /// Boxed, and only there once somebody said something: most requests leave no record.
+    record: Option<Box<Record>>,
     /// Whether the code that runs said what this is.
     annotated: bool,
     /// Its intent, once that is in the journal.
@@ -78,22 +82,6 @@ pub(super) enum Said {
     Who,
 }
 
-/// What a scope held when it was closed.
-pub(super) struct Closed {
-    pub(super) record: Record,
-    intent: bool,
-    drafted: bool,
-    admission: Option<Admission>,
-}
-
-impl Closed {
-    /// Whether it must be written: an intent waits for its verdict, or a row in an outbox for the
-    /// record.
-    pub(super) const fn is_expected(&self) -> bool {
-        self.intent || self.drafted
-    }
-}
-
 #[expect(
     clippy::must_use_candidate,
     reason = "setters return the scope only to be chained"
@@ -102,6 +90,7 @@ impl AuditScope {
     /// The scope of a job.
     pub(super) fn new(recorder: Recorder, alive: Alive, record: Record) -> Result<Self, Rejected> {
         let admission = recorder.inbox().admit()?;
+        let record = Some(Box::new(record));
         Ok(Self::begin(recorder, alive, record, None, Some(admission)))
     }
 
@@ -109,15 +98,16 @@ impl AuditScope {
     pub(super) fn of_request(
         recorder: Recorder,
         alive: Alive,
-        request: Box<Arrived>,
+        request: Arrived,
+        record: Option<Box<Record>>,
         admission: Option<Admission>,
     ) -> Self {
-        Self::begin(recorder, alive, Record::default(), Some(request), admission)
+        Self::begin(recorder, alive, record, Some(request), admission)
     }
 
     /// The scope that handlers find where the policy skips: it is finished from the start.
     pub(super) fn skipped(recorder: Recorder, alive: Alive) -> Self {
-        let scope = Self::begin(recorder, alive, Record::default(), None, None);
+        let scope = Self::begin(recorder, alive, None, None, None);
         scope.lock().open = false;
         scope
     }
@@ -125,12 +115,11 @@ impl AuditScope {
     fn begin(
         recorder: Recorder,
         alive: Alive,
-        record: Record,
-        request: Option<Box<Arrived>>,
+        record: Option<Box<Record>>,
+        request: Option<Arrived>,
         admission: Option<Admission>,
     ) -> Self {
         let begun = recorder.now();
-        let id = recorder.new_id(begun);
         let state = Mutex::new(State {
             record,
             annotated: false,
@@ -143,7 +132,7 @@ impl AuditScope {
             inner: Arc::new(Inner {
                 recorder,
                 _alive: alive,
-                id,
+                id: OnceLock::new(),
                 begun,
                 request,
                 state,
@@ -163,7 +152,13 @@ impl AuditScope {
     /// The id that the record has, or will have.
     #[must_use]
     pub fn id(&self) -> RecordId {
-        self.inner.id
+        let Inner {
+            id,
+            recorder,
+            begun,
+            ..
+        } = &*self.inner;
+        *id.get_or_init(|| recorder.new_id(*begun))
     }
 
     /// Whether the record was written; setters change nothing any more.
@@ -304,7 +299,7 @@ impl AuditScope {
             return CommitScope::new(Err(Rejected::Finished));
         }
         let draft = self.so_far(&state);
-        let (id, begun) = (self.inner.id, self.inner.begun);
+        let (id, begun) = (self.id(), self.inner.begun);
         let secrets = self.secrets();
         let recorder = &self.inner.recorder;
         let intent = recorder.intend(draft, id, begun, &secrets);
@@ -312,155 +307,16 @@ impl AuditScope {
         CommitScope::new(intent)
     }
 
-    /// Writes the record of a job, once.
-    pub(super) fn finish(&self, conclusion: Conclusion, urgency: Urgency) -> Option<Appended> {
-        // Kept until the record is appended, so that a shutdown does not close the door before it.
-        let mut closed = self.close_unless(|_, _| false)?;
-        let record = conclusion.of(of_service(std::mem::take(&mut closed.record)));
-        self.write(record, &closed, urgency).ok()
-    }
-
-    /// Takes the record out, once. It stays open when `keep_open`, asked under the lock, says so.
-    pub(super) fn close_unless(
-        &self,
-        keep_open: impl FnOnce(&Record, bool) -> bool,
-    ) -> Option<Closed> {
-        let mut state = self.lock();
-        if !state.open || keep_open(&state.record, state.annotated) {
-            return None;
-        }
-        state.open = false;
-        let record = std::mem::take(&mut state.record);
-        state.record = heritage(&record);
-        Some(Closed {
-            record,
-            intent: state.intent.is_some(),
-            drafted: state.drafted,
-            admission: state.admission.take(),
-        })
-    }
-
-    /// Appends the record of a closed scope.
-    pub(super) fn write(
-        &self,
-        mut record: Record,
-        closed: &Closed,
-        urgency: Urgency,
-    ) -> Result<Appended, Rejected> {
-        let recorder = &self.inner.recorder;
-        record.context.duration = Some(self.lasted());
-        // What was let in is always taken; what was not stands at the door once more.
-        let standing = match closed.admission {
-            Some(_) => Standing::Admitted,
-            None => Standing::New,
-        };
-        let manner = Manner {
-            closes: closed.intent.then(|| self.inner.id.as_uuid()),
-            secrets: &self.secrets(),
-            ..Manner::new(standing, urgency)
-        };
-        let appended = recorder.append(record, (self.inner.id, self.inner.begun), manner)?;
-        if closed.drafted {
-            recorder.drafts().settled(&appended);
-        }
-        Ok(appended)
-    }
-
-    /// Whether it belongs to this trail.
-    pub(super) fn is_of(&self, recorder: &Recorder) -> bool {
-        self.inner.recorder.is_same(recorder)
-    }
-
-    /// Puts in what closures of the layer said.
-    pub(super) fn prefill(&self, rest: Rest) {
-        let mut state = self.lock();
-        state.record.actor = rest.actor;
-        state.record.targets.extend(rest.target);
-        state.record.tenant = rest.tenant;
-        state.record.application = rest.application;
-    }
-
-    /// Asks once more whether there is room; true when there is, or was.
-    pub(super) fn admit_late(&self) -> bool {
-        let mut state = self.lock();
-        if state.admission.is_none() {
-            state.admission = self.inner.recorder.inbox().admit().ok();
-        }
-        state.admission.is_some()
-    }
-
-    /// Learns the template of the route from within.
-    #[cfg(feature = "axum")]
-    pub(super) fn learn(&self, parts: &http::request::Parts) {
-        if let Some(request) = self.request() {
-            request.learn(parts);
-        }
-    }
-
-    pub(super) fn lasted(&self) -> std::time::Duration {
-        self.inner.recorder.now().since(self.inner.begun)
-    }
-
-    pub(super) fn begun(&self) -> Timestamp {
-        self.inner.begun
-    }
-
-    /// What is known of the request; `None` for a job.
-    pub(super) fn request(&self) -> Option<&Arrived> {
-        self.inner.request.as_deref()
-    }
-
-    pub(super) fn recorder(&self) -> &Recorder {
-        &self.inner.recorder
-    }
-
-    fn rules(&self) -> &super::Rules {
-        self.inner.recorder.rules()
-    }
-
-    /// Texts that must not be in any record of this work.
-    pub(super) fn secrets(&self) -> Vec<&str> {
-        self.request().map(Arrived::secrets).unwrap_or_default()
-    }
-
-    /// What is known so far, for a draft; from now on the outbox is told when the record is there.
-    pub(super) fn unfinished(&self) -> Unfinished {
-        let mut state = self.lock();
-        state.drafted = true;
-        Unfinished {
-            record: self.so_far(&state),
-            id: self.inner.id,
-            begun: self.inner.begun,
-            is_finished: !state.open,
-        }
-    }
-
-    /// The record as it is when nobody sees the end.
-    fn so_far(&self, state: &State) -> Record {
-        let mut record = state.record.clone();
-        if let Some(request) = self.request() {
-            request.complete_so_far(&mut record, state.annotated, self.rules());
-        }
-        of_service(record)
-    }
-
-    /// The work's answer is given although its record is not durable yet.
-    pub(super) fn served_unsynced(&self) {
-        let tallies = self.inner.recorder.tallies();
-        tallies.served_unsynced.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn inherit(&self, mut record: Record) -> Record {
-        let state = self.lock();
-        let own = &state.record;
-        record.actor = record.actor.or_else(|| own.actor.clone());
-        record.tenant = record.tenant.or_else(|| own.tenant.clone());
-        record.application = record.application.or_else(|| own.application.clone());
         let bare = record.context == crate::record::Context::default();
-        if bare {
-            record.context = own.context.clone();
+        if let Some(own) = &self.lock().record {
+            record.actor = record.actor.or_else(|| own.actor.clone());
+            record.tenant = record.tenant.or_else(|| own.tenant.clone());
+            record.application = record.application.or_else(|| own.application.clone());
+            if bare {
+                record.context = own.context.clone();
+            }
         }
-        drop(state);
         if let Some(request) = self.request().filter(|_| bare) {
             request.give_context(&mut record, self.rules());
         }
@@ -481,7 +337,7 @@ impl AuditScope {
     pub(super) fn amend(&self, said: Said, change: impl FnOnce(&mut Record)) -> &Self {
         let mut state = self.lock();
         if state.open {
-            change(&mut state.record);
+            change(state.record.get_or_insert_default());
             state.annotated |= said == Said::What;
         } else {
             let tallies = self.inner.recorder.tallies();
@@ -503,17 +359,7 @@ impl fmt::Debug for AuditScope {
     /// Never the record: Debug output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditScope")
-            .field("id", &self.inner.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
-}
-
-/// What a finished scope still gives to further records of the same work.
-fn heritage(record: &Record) -> Record {
-    let mut heritage = Record::default();
-    heritage.actor.clone_from(&record.actor);
-    heritage.tenant.clone_from(&record.tenant);
-    heritage.application.clone_from(&record.application);
-    heritage.context.clone_from(&record.context);
-    heritage
 }

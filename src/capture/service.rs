@@ -52,8 +52,8 @@ where
         // The one that was polled ready is the one that is called.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
-        let (parts, body) = request.into_parts();
-        let (entrance, parts) = enter(&self.config, parts);
+        let (mut parts, body) = request.into_parts();
+        let entrance = enter(&self.config, &mut parts);
         let request = Request::from_parts(parts, body);
         match entrance {
             Entrance::Unseen => ResponseFuture::unseen(inner.call(request)),

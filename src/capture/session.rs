@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use crate::clock::{Clock, SystemClock, Timestamp};
 
+use super::presented::Presented;
+
 /// Where the id of a session is found. It is only ever written as a keyed hash.
 ///
 /// An id is taken as the client sends it, without the quotes of a cookie and without `Bearer`
@@ -74,10 +76,21 @@ impl Session {
         }
     }
 
-    /// The session that a request presents. Called on arrival: cheap, nothing is hashed.
+    /// Takes what a request presents; of cookies only the lines are shared, and read for a record.
+    pub(super) fn take(&self, parts: &Parts) -> Presented {
+        match &self.from {
+            From::Cookie(name) => Presented::cookies(Arc::clone(name), &parts.headers),
+            _ => Presented::found(self.of_request(parts)),
+        }
+    }
+
+    /// The session that a request presents.
     pub(crate) fn of_request(&self, parts: &Parts) -> Option<RawSession> {
         match &self.from {
-            From::Cookie(name) => RawSession::new(of_cookies(&parts.headers, name.as_bytes())?),
+            From::Cookie(name) => {
+                let lines = parts.headers.get_all(header::COOKIE);
+                RawSession::new(of_cookies(lines, name.as_bytes())?)
+            }
             From::Header(name) => {
                 let value = parts.headers.get(name)?.as_bytes().trim_ascii();
                 RawSession::new(without_bearer(value))
@@ -113,7 +126,7 @@ impl fmt::Debug for Session {
 }
 
 impl RawSession {
-    fn new(id: &[u8]) -> Option<Self> {
+    pub(super) fn new(id: &[u8]) -> Option<Self> {
         let fits = (1..=Session::MAX_BYTES).contains(&id.len());
         fits.then(|| Self(Bytes::copy_from_slice(id)))
     }
@@ -139,9 +152,12 @@ impl fmt::Debug for RawSession {
 
 /// The first value of a cookie that is not empty (RFC 6265, section 5.4; HTTP/2 may split the
 /// header into lines).
-fn of_cookies<'a>(headers: &'a HeaderMap, name: &[u8]) -> Option<&'a [u8]> {
+pub(super) fn of_cookies<'a>(
+    lines: impl IntoIterator<Item = &'a HeaderValue>,
+    name: &[u8],
+) -> Option<&'a [u8]> {
     let mut left = MAX_COOKIE_BYTES;
-    for line in headers.get_all(header::COOKIE) {
+    for line in lines {
         let line = line.as_bytes();
         let line = line.get(..left.min(line.len())).unwrap_or_default();
         for pair in line.split(|byte| *byte == b';') {
