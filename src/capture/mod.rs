@@ -47,6 +47,7 @@ mod classify;
 mod client;
 mod commit;
 mod conclusion;
+mod cookie;
 mod current;
 #[cfg_attr(
     not(feature = "sqlite"),

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::session::{RawSession, of_cookies};
+use super::{cookie::of_cookies, session::RawSession};
 
 /// How many lines of cookies are looked at. HTTP/2 may send one for each cookie (RFC 9113, section
 /// 8.2.3), and browsers keep 50 cookies or a few more for a site.

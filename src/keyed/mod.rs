@@ -66,8 +66,6 @@ impl HashKey {
     /// key. What a person configures is better [parsed](Self::parse): that refuses mistakes.
     #[must_use]
     pub fn new(id: impl Into<Text>, secret: &[u8]) -> Self {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mac = Hmac::new_from_slice(secret).expect("a key of any length");
         let id: Text = id.into();
         let id = if id.is_empty() {
             derived_id(secret)
@@ -79,6 +77,7 @@ impl HashKey {
                 .map(|char| if is_id_char(char) { char } else { '_' });
             Text::from(safe.take(Self::MAX_ID_BYTES).collect::<String>())
         };
+        let mac = mac_of(secret);
         Self { id, mac }
     }
 
@@ -101,6 +100,11 @@ impl HashKey {
         push_hex(&mut text, &mac.finalize().into_bytes());
         Text::from(text)
     }
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn mac_of(secret: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(secret).expect("a key of any length")
 }
 
 /// Whether a text is a keyed hash, of whatever key: nothing that could be used.

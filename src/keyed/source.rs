@@ -86,7 +86,7 @@ impl HashKey {
     /// [`KeyError`], which names the variable. A variable that is set but empty is an error too: a
     /// secret that was not filled in must not pass for one that nobody wanted.
     pub fn from_env() -> Result<Option<Self>, KeyError> {
-        Self::from_variables(|name| std::env::var_os(name))
+        Self::from_variables(std::env::var_os)
     }
 
     /// A key made up by chance. What it hashes cannot be searched for once it is dropped.

@@ -18,13 +18,18 @@ mod check;
 mod decision;
 mod defaults;
 mod describe;
+mod elsewhere;
 mod error;
 mod explain;
 #[cfg(feature = "toml")]
 mod file;
+mod free_text;
+mod keys;
+mod names;
 mod pattern;
 mod redact;
 mod rule;
+mod search;
 
 pub use decision::{AddressForm, Facts, Recorded, Until};
 pub(crate) use decision::{Arrival, Decision, Keep, Verdict, outcome_of};

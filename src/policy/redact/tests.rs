@@ -1,0 +1,251 @@
+use serde_json::json;
+
+use super::*;
+use crate::record::{Actor, Fault, Target};
+
+fn key() -> HashKey {
+    HashKey::new("k1", b"0123456789abcdef")
+}
+
+fn applied_with(redaction: &Redaction, mut record: Record, secrets: &[&str]) -> Record {
+    redaction.apply(&mut record, &key(), secrets);
+    record
+}
+
+fn applied(record: Record) -> Record {
+    applied_with(&Redaction::default(), record, &[])
+}
+
+fn details(value: Value) -> Value {
+    let mut record = Record::new("x.y");
+    record.details = value.as_object().unwrap().clone();
+    Value::Object(applied(record).details)
+}
+
+#[test]
+fn details_are_masked_at_any_depth() {
+    // Traps R1, R2, R3: every type of value, in every place, in every spelling.
+    let given = json!({
+        "user": {"name": "Flapjack", "apiKey": "ak-4711", "list": [{"Set-Cookie": "sid=x"}]},
+        "password": {"old": ["a", {"b": "c"}], "new": "d"},
+        "bytes": {"secret": [115, 121, 114]},
+        "passwordChanged": true, "tokens": 3, "token": null, "otp": 482_913, "totp": "482913",
+        "pin": 12, "backupCodes": ["a1b2c3", "d4e5f6"], "code": "not_found", "empty": {"token": ""},
+    });
+    assert_eq!(
+        details(given),
+        json!({
+            "user": {"name": "Flapjack", "apiKey": MASKED, "list": [{"Set-Cookie": MASKED}]},
+            "password": MASKED, "bytes": {"secret": MASKED},
+            "passwordChanged": true, "tokens": 3, "token": null, "otp": MASKED, "totp": MASKED,
+            "pin": 12, "backupCodes": MASKED, "code": "not_found", "empty": {"token": ""},
+        })
+    );
+}
+
+#[test]
+fn names_that_stand_in_values_count_too() {
+    let given = json!({
+        "fields": [{"name": "password", "value": "syrup-7"}, {"name": "title", "value": "Plans"}],
+        "headers": [["authorization", "Bearer abc"], ["accept", "*/*"]],
+        "form": "user=f&password=syrup-7",
+        "body": "{\"password\":\"syrup-7\"}",
+        "listed": ["password", "title"],
+    });
+    assert_eq!(
+        details(given),
+        json!({
+            "fields": [{"name": "password", "value": MASKED}, {"name": "title", "value": "Plans"}],
+            "headers": [["authorization", MASKED], ["accept", "*/*"]],
+            "form": "user=f&password=[redacted]",
+            "body": "{\"password\":\"[redacted]\"}",
+            "listed": ["password", "title"],
+        })
+    );
+}
+
+#[test]
+fn changes_are_masked_by_their_field() {
+    let record = Record::new("user.update")
+        .change("user.password", "old-one", "new-one")
+        .change("passwordChanged", false, true)
+        .change("token", None::<&str>, "tok-4711")
+        .change("name", "new-one", "b");
+    let changes = applied(record).changes;
+    let sides: Vec<_> = changes
+        .iter()
+        .map(|change| (change.previous.clone(), change.current.clone()))
+        .collect();
+    let masked = Some(json!(MASKED));
+    assert_eq!(
+        sides,
+        [
+            (masked.clone(), masked.clone()),
+            (Some(json!(false)), Some(json!(true))),
+            (None, masked.clone()),
+            (masked, Some(json!("b"))),
+        ]
+    );
+}
+
+#[test]
+fn a_masked_value_is_masked_in_every_text() {
+    let secret = "s3cret-value";
+    let mut record = Record::new("user.login")
+        .reason(format!("bad password {secret}"))
+        .error(Fault::new(format!("{secret}!")))
+        .actor(
+            Actor::user(secret)
+                .name(format!("n {secret}"))
+                .claimed(secret)
+                .on_behalf_of(Actor::user("7").email(secret)),
+        )
+        .target(Target::new("user", secret).name(secret))
+        .detail("password", secret)
+        .detail("note", json!([{"deep": format!("<{secret}>")}]))
+        .change("title", secret, "b");
+    let context = &mut record.context;
+    context.user_agent = Some(secret.into());
+    context.forwarded = vec![secret.into()];
+    context.request_id = Some(format!("r-{secret}").into());
+    context.session_id = Some(secret.into());
+    context.ip_address = Some(secret.into());
+    let masked = applied(record);
+    assert!(!format!("{masked:?}").contains(secret), "{masked:#?}");
+    // An id stays one, so that what was done to it can be found.
+    let id = masked.targets[0].id.as_deref().unwrap();
+    assert_eq!(id, key().hash(Purpose::Value, secret.as_bytes()).as_str());
+    assert_eq!(masked.reason.as_deref(), Some("bad password [redacted]"));
+}
+
+#[test]
+fn secrets_of_the_request_are_masked_without_any_name() {
+    // Trap C14: a session id or a token that somebody wrote into a record.
+    let (session, token) = ("nQ3vX0pZ7aLk2mB9", "abc/def+gh12==");
+    let mut record = Record::new("x.y").reason(format!("no session {session}"));
+    record.context.user_agent = Some(format!("agent {token} abc%2Fdef%2Bgh12%3D%3D").into());
+    record.details.insert(format!("by-{session}"), json!(1));
+    for redaction in [Redaction::default(), Redaction::none()] {
+        let masked = applied_with(&redaction, record.clone(), &[session, token]);
+        assert_eq!(masked.reason.as_deref(), Some("no session [redacted]"));
+        assert_eq!(
+            masked.context.user_agent.as_deref(),
+            Some("agent [redacted] [redacted]")
+        );
+        let text = format!("{masked:?}");
+        assert!(!text.contains(session), "{text}");
+    }
+}
+
+#[test]
+fn the_password_behind_basic_credentials_is_a_secret_too() {
+    let record = Record::new("user.login").reason("flapjack gave syrup-77");
+    let masked = applied_with(&Redaction::default(), record, &["ZmxhcGphY2s6c3lydXAtNzc="]);
+    assert_eq!(masked.reason.as_deref(), Some("flapjack gave [redacted]"));
+}
+
+#[test]
+fn nobody_hides_what_they_did_by_presenting_its_name() {
+    let mut record = Record::new("document.delete")
+        .actor(Actor::user("flapjack"))
+        .target(Target::new("document", "4cq1mN"));
+    record.context.ip_address = Some("39.139.42.243".into());
+    record.context.session_id = Some(key().hash(Purpose::Session, b"x"));
+    for secret in [
+        "document.delete",
+        "document",
+        "flapjack",
+        "4cq1mN",
+        "39.139.42.243",
+        "sha256",
+        "delete",
+    ] {
+        let masked = applied_with(&Redaction::default(), record.clone(), &[secret]);
+        assert_eq!(masked, record, "{secret}");
+    }
+}
+
+#[test]
+fn a_short_value_is_found_as_a_word_only() {
+    let record = Record::new("x.y")
+        .detail("password", "test")
+        .detail("pin", "123")
+        .reason("test failed: the latest test123 of 123");
+    assert_eq!(
+        applied(record).reason.as_deref(),
+        Some("[redacted] failed: the latest test123 of 123")
+    );
+}
+
+#[test]
+fn a_policy_says_what_becomes_of_each_name() {
+    let redaction = Redaction::default()
+        .mask("salary")
+        .hash("customer_number")
+        .drop_key("body")
+        .allow("token");
+    let record = Record::new("x.y")
+        .detail("Salary", 85_000)
+        .detail("isSalary", true)
+        .detail("customerNumber", 90_210)
+        .detail("body", json!({"a": 1}))
+        .detail("token", "tok-4711")
+        .detail("accessToken", "tok-4712")
+        .change("body", 1, 2);
+    let masked = applied_with(&redaction, record, &[]);
+    let hash = key().hash(Purpose::Value, b"90210");
+    assert_eq!(
+        Value::Object(masked.details.clone()),
+        json!({
+            "Salary": MASKED, "isSalary": MASKED, "customerNumber": hash.as_str(),
+            "token": "tok-4711", "accessToken": MASKED,
+        })
+    );
+    assert_eq!(masked.changes, []);
+    assert_eq!(applied_with(&redaction, masked.clone(), &[]), masked);
+}
+
+#[test]
+fn nothing_is_masked_by_name_without_a_name() {
+    let record = Record::new("x.y")
+        .detail("password", "syrup")
+        .reason("Bearer abc123 password=x");
+    assert_eq!(
+        applied_with(&Redaction::none(), record.clone(), &[]),
+        record
+    );
+}
+
+#[test]
+fn a_value_of_any_depth_is_walked() {
+    // Trap R5.
+    let deep =
+        |levels: usize| (0..levels).fold(json!({"password": "syrup-7"}), |value, _| json!([value]));
+    for levels in [1, 15, 23, 24, 100, 1000] {
+        let mut record = Record::new("x.y");
+        record.details.insert("deep".to_owned(), deep(levels));
+        record.details.insert("secret".to_owned(), deep(levels));
+        let masked = applied(record);
+        assert!(!format!("{masked:?}").contains("syrup-7"), "{levels}");
+        assert_eq!(masked.details["secret"], MASKED);
+    }
+    let mut actor = Actor::user("0").name("a s3cret-value");
+    for _ in 0..1000 {
+        actor = Actor::user("1").on_behalf_of(actor);
+    }
+    let masked = applied(
+        Record::new("x.y")
+            .actor(actor)
+            .detail("password", "s3cret-value"),
+    );
+    assert!(!format!("{masked:?}").contains("s3cret-value"));
+}
+
+#[test]
+fn what_is_printed_of_a_redaction_is_what_was_asked_for() {
+    let text = format!("{:?}", Redaction::default().hash("iban"));
+    assert!(
+        text.contains("iban") && text.contains("Hash") && text.len() < 200,
+        "{text}"
+    );
+}
