@@ -12,6 +12,9 @@ mod conformance;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod endings;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
 #[cfg(test)]
@@ -44,6 +47,9 @@ mod restore;
 mod scope;
 #[cfg(test)]
 mod sinks;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod stacks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]
 mod store;
