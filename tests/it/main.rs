@@ -35,6 +35,9 @@ mod metrics;
 #[cfg(all(feature = "testing", feature = "sqlite"))]
 mod outbox;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod panics;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;
 #[cfg(test)]
