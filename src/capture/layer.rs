@@ -4,7 +4,7 @@ use std::{
     fmt,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use http::{HeaderName, request, response};
@@ -16,6 +16,7 @@ use super::{
     AuditScope,
     client::ClientAddress,
     headers::X_REQUEST_ID,
+    presented::Presented,
     recorder::{Alive, Recorder},
     service::AuditService,
     session::Session,
@@ -167,16 +168,28 @@ impl AuditLayer {
 }
 
 impl Config {
-    /// Asks foreign code. Auditing must not change the answer, so a panic is kept here.
+    /// Asks a closure of the layer.
     pub(super) fn ask<P, T>(
         &self,
         hook: Option<&Arc<dyn Fn(&P) -> Option<T> + Send + Sync>>,
         parts: &P,
     ) -> Option<T> {
         let hook = hook?;
-        catch_unwind(AssertUnwindSafe(|| hook(parts))).unwrap_or_else(|_| {
-            let panics = &self.recorder.tallies().hook_panics;
-            panics.fetch_add(1, Ordering::Relaxed);
+        self.survive(|| hook(parts))
+    }
+
+    /// The session that a request presents.
+    pub(super) fn session_of(&self, parts: &request::Parts) -> Presented {
+        let session = self.session.as_ref();
+        session
+            .and_then(|session| self.survive(|| Some(session.take(parts))))
+            .unwrap_or_default()
+    }
+
+    /// Runs foreign code. Auditing must not change the answer, so a panic is kept here.
+    fn survive<T>(&self, run: impl FnOnce() -> Option<T>) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            self.recorder.tally(|tallies| &tallies.hook_panics);
             tracing::error!(target: "tower_audit", "a closure of the audit layer panicked; the record goes without what it would have said");
             None
         })

@@ -99,11 +99,7 @@ impl Arrived {
             taken: Taken::take(&parts.headers, &config.request_id),
             claimed: config.client.take(&parts.headers),
             peer: peer(config, parts),
-            session: config
-                .session
-                .as_ref()
-                .map(|session| session.take(parts))
-                .unwrap_or_default(),
+            session: config.session_of(parts),
             authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
             named,
             kept,

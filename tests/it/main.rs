@@ -4,6 +4,9 @@
 #[cfg(feature = "testing")]
 mod audit;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod bodies;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
@@ -14,6 +17,9 @@ mod client_address;
 mod conformance;
 #[cfg(test)]
 mod docs;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod endings;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
@@ -35,6 +41,9 @@ mod metrics;
 #[cfg(all(feature = "testing", feature = "sqlite"))]
 mod outbox;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod panics;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;
 #[cfg(test)]
@@ -50,6 +59,9 @@ mod restore;
 mod scope;
 #[cfg(test)]
 mod sinks;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod stacks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]
 mod store;
