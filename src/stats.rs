@@ -91,6 +91,18 @@ pub struct Stats {
     pub outbox_kept: u64,
     /// Refused or failed requests without an actor that were folded into a record which counts them.
     pub folded: u64,
+    /// Requests without a record, as the policy says.
+    pub skipped: u64,
+    /// Requests answered with 503 before they began, because their record could not be kept.
+    pub refused: u64,
+    /// Requests that ran although there was no room for their record when they began.
+    pub not_admitted: u64,
+    /// Responses whose body broke after their record was written; the record was not changed.
+    pub broken_bodies: u64,
+    /// Panics in closures of a layer; the record went without what the closure would have said.
+    pub hook_panics: u64,
+    /// Recorded requests of which nobody knew the address of the peer.
+    pub no_peer: u64,
     /// Whether nothing can be made durable right now.
     pub failing: bool,
     /// Admitted work that has not ended.

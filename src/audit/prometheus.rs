@@ -82,6 +82,42 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.folded,
     ),
     (
+        "audit_requests_skipped_total",
+        "counter",
+        "Requests without a record, as the policy says.",
+        |s| s.skipped,
+    ),
+    (
+        "audit_requests_refused_total",
+        "counter",
+        "Requests refused: their record could not be kept.",
+        |s| s.refused,
+    ),
+    (
+        "audit_requests_not_admitted_total",
+        "counter",
+        "Requests that ran without room for their record.",
+        |s| s.not_admitted,
+    ),
+    (
+        "audit_broken_bodies_total",
+        "counter",
+        "Bodies that broke after their record was written.",
+        |s| s.broken_bodies,
+    ),
+    (
+        "audit_hook_panics_total",
+        "counter",
+        "Panics in closures of a layer.",
+        |s| s.hook_panics,
+    ),
+    (
+        "audit_requests_without_peer_total",
+        "counter",
+        "Recorded requests without a peer address.",
+        |s| s.no_peer,
+    ),
+    (
         "audit_failing",
         "gauge",
         "1 when nothing can be made durable.",
