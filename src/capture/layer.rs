@@ -4,7 +4,7 @@ use std::{
     fmt,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use http::{HeaderName, request, response};
@@ -18,7 +18,7 @@ use super::{
     headers::X_REQUEST_ID,
     recorder::{Alive, Recorder},
     service::AuditService,
-    session::Session,
+    session::{RawSession, Session},
 };
 
 /// A closure that reads something out of a request.
@@ -167,16 +167,26 @@ impl AuditLayer {
 }
 
 impl Config {
-    /// Asks foreign code. Auditing must not change the answer, so a panic is kept here.
+    /// Asks a closure of the layer.
     pub(super) fn ask<P, T>(
         &self,
         hook: Option<&Arc<dyn Fn(&P) -> Option<T> + Send + Sync>>,
         parts: &P,
     ) -> Option<T> {
         let hook = hook?;
-        catch_unwind(AssertUnwindSafe(|| hook(parts))).unwrap_or_else(|_| {
-            let panics = &self.recorder.tallies().hook_panics;
-            panics.fetch_add(1, Ordering::Relaxed);
+        self.survive(|| hook(parts))
+    }
+
+    /// The session that a request presents.
+    pub(super) fn session_of(&self, parts: &request::Parts) -> Option<RawSession> {
+        let session = self.session.as_ref()?;
+        self.survive(|| session.of_request(parts))
+    }
+
+    /// Runs foreign code. Auditing must not change the answer, so a panic is kept here.
+    fn survive<T>(&self, run: impl FnOnce() -> Option<T>) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            self.recorder.tally(|tallies| &tallies.hook_panics);
             tracing::error!(target: "tower_audit", "a closure of the audit layer panicked; the record goes without what it would have said");
             None
         })

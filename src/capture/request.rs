@@ -108,10 +108,7 @@ impl Arrived {
             taken: Taken::take(&parts.headers, &config.request_id),
             claimed: config.client.take(&parts.headers),
             peer: peer(config, parts),
-            session: config
-                .session
-                .as_ref()
-                .and_then(|session| session.of_request(parts)),
+            session: config.session_of(parts),
             authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
             named,
             kept,

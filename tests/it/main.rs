@@ -15,6 +15,9 @@ mod conformance;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod endings;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
 #[cfg(test)]
@@ -50,6 +53,9 @@ mod restore;
 mod scope;
 #[cfg(test)]
 mod sinks;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod stacks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]
 mod store;

@@ -8,3 +8,5 @@ pub(crate) mod batches;
 pub(crate) mod found;
 pub(crate) mod namings;
 pub(crate) mod project;
+#[cfg(all(feature = "testing", feature = "axum"))]
+pub(crate) mod web;
