@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -55,6 +56,8 @@ struct UntilEnd<D, E> {
     guard: Guard,
     /// Taken when the end came.
     ending: Option<Ending>,
+    /// Bytes that the head announced, and that are still to come.
+    left: Option<u64>,
     /// The end, held until the record is durable.
     held: Option<(Receiving, Item<D, E>)>,
 }
@@ -74,9 +77,16 @@ impl<B: Body> AuditBody<B> {
         }
     }
 
-    pub(super) fn until_end(inner: B, guard: Guard, ending: Ending) -> Self {
+    /// `announced`: how many bytes the head says that there are.
+    pub(super) fn until_end(
+        inner: B,
+        guard: Guard,
+        ending: Ending,
+        announced: Option<u64>,
+    ) -> Self {
         let until = UntilEnd {
             guard,
+            left: announced.filter(|_| !ending.awaits_trailers()),
             ending: Some(ending),
             held: None,
         };
@@ -167,6 +177,7 @@ impl<D, E> UntilEnd<D, E> {
     fn poll<B>(&mut self, mut inner: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Item<D, E>>
     where
         B: Body<Data = D, Error = E>,
+        D: Buf,
     {
         if self.held.is_none() {
             let guard = &self.guard;
@@ -189,16 +200,24 @@ impl<D, E> UntilEnd<D, E> {
     }
 
     /// Tells the end from what comes before it; answers what the end waits for.
-    fn look<B: Body>(&mut self, item: &Item<D, E>, inner: &B) -> Option<Receiving> {
+    fn look<B>(&mut self, item: &Item<D, E>, inner: &B) -> Option<Receiving>
+    where
+        B: Body<Data = D>,
+        D: Buf,
+    {
         let finish = match item {
             Some(Err(_)) => {
                 self.guard.body_broke(self.ending.take()?);
                 return None;
             }
+            // A server breaks the connection off then.
+            None if self.left.is_some_and(|left| left > 0) => {
+                self.guard.body_broke(self.ending.take()?);
+                return None;
+            }
             Some(Ok(frame)) => match frame.trailers_ref() {
                 Some(trailers) => self.guard.body_ended(self.ending.take()?, Some(trailers)),
-                // Where the length is known a server does not ask for more than that.
-                None if inner.is_end_stream() || inner.size_hint().exact() == Some(0) => {
+                None if self.is_last(frame, inner) => {
                     self.guard.body_ended(self.ending.take()?, None)
                 }
                 None => return None,
@@ -209,6 +228,25 @@ impl<D, E> UntilEnd<D, E> {
             Finish::Hold(receiving) => Some(receiving),
             _ => None,
         }
+    }
+
+    /// Whether nothing comes after this frame. Where the length is known, a server does not ask for
+    /// more than that, unless it is told that there are trailers.
+    fn is_last<B>(&mut self, frame: &Frame<D>, inner: &B) -> bool
+    where
+        B: Body<Data = D>,
+        D: Buf,
+    {
+        if inner.is_end_stream() {
+            return true;
+        }
+        if self.ending.as_ref().is_none_or(Ending::awaits_trailers) {
+            return false;
+        }
+        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
+            *left = left.saturating_sub(data.remaining() as u64);
+        }
+        self.left == Some(0) || inner.size_hint().exact() == Some(0)
     }
 }
 

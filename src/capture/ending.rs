@@ -39,6 +39,10 @@ pub(super) struct Ending {
     status: Option<StatusCode>,
     /// The status as a policy knows it: gRPC's word in HTTP's.
     judged: Option<StatusCode>,
+    /// Whether a closure of the layer said the outcome.
+    told: bool,
+    /// Whether the trailers say how it ended.
+    awaits_trailers: bool,
     /// The session that the response sets.
     session: Option<RawSession>,
     /// The id that a layer inside gave the request.
@@ -70,24 +74,17 @@ impl Guard {
         let Some(arrived) = self.scope.request() else {
             return (Finish::Done, Ending::of(Outcome::Unknown));
         };
-        let ending = Ending::answered(arrived, head);
-        let trailers_follow = arrived.is_grpc()
-            && body_follows
-            && head.status == StatusCode::OK
-            && grpc::is_grpc(&head.headers)
-            && grpc::code(&head.headers).is_none();
-        if trailers_follow {
+        let mut ending = Ending::answered(arrived, head);
+        if ending.awaits_trailers && body_follows {
             return (Finish::AtBody, ending);
         }
+        ending.trailers(None);
         (self.finish(&ending, body_follows), ending)
     }
 
     /// The body came to its end, with these trailers.
     pub(super) fn body_ended(&self, mut ending: Ending, trailers: Option<&HeaderMap>) -> Finish {
-        let arrived = self.scope.request();
-        if arrived.is_some_and(Arrived::is_grpc) && ending.status == Some(StatusCode::OK) {
-            ending.grpc(trailers.and_then(grpc::code).unwrap_or(grpc::Code::UNKNOWN));
-        }
+        ending.trailers(trailers);
         self.finish(&ending, false)
     }
 
@@ -239,6 +236,8 @@ impl Ending {
             reason: None,
             status: None,
             judged: None,
+            told: false,
+            awaits_trailers: false,
             session: None,
             request_id: None,
         }
@@ -255,20 +254,36 @@ impl Ending {
             request_id: head.headers.get(&config.request_id).cloned(),
             ..Self::of(outcome_of(head.status))
         };
-        if arrived.is_grpc() && head.status == StatusCode::OK {
-            // Without trailers the code is in the head.
-            if let Some(code) = grpc::code(&head.headers) {
-                ending.grpc(code);
-            }
-        }
         if let Some(outcome) = told {
             ending.outcome = outcome;
+            ending.told = true;
+        }
+        if arrived.is_grpc() && head.status == StatusCode::OK {
+            // Without trailers the code is in the head.
+            match grpc::code(&head.headers) {
+                Some(code) => ending.grpc(code),
+                None => ending.awaits_trailers = grpc::is_grpc(&head.headers),
+            }
         }
         ending
     }
 
+    /// Whether the trailers say how it ended.
+    pub(super) const fn awaits_trailers(&self) -> bool {
+        self.awaits_trailers
+    }
+
+    /// The stream is at its end: what is not said by now never will be.
+    fn trailers(&mut self, trailers: Option<&HeaderMap>) {
+        if std::mem::take(&mut self.awaits_trailers) {
+            self.grpc(trailers.and_then(grpc::code).unwrap_or(grpc::Code::UNKNOWN));
+        }
+    }
+
     fn grpc(&mut self, code: grpc::Code) {
-        self.outcome = code.outcome();
+        if !self.told {
+            self.outcome = code.outcome();
+        }
         self.judged = code.status();
         self.fault = code.fault();
     }

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -196,12 +196,14 @@ fn conclude<B: Body, E>(
     };
     let (head, body) = response.into_parts();
     let method = guard.scope().request().map(Arrived::method);
-    let follows = body_follows(method, head.status, body.is_end_stream());
+    let announced = announced(&head.headers);
+    let is_end = body.is_end_stream() || announced == Some(0);
+    let follows = body_follows(method, head.status, is_end);
     let (finish, ending) = guard.answered(&head, follows);
     let response = Response::from_parts(head, body);
     match finish {
         Finish::AtBody => Concluded::Ready(Ok(
-            response.map(|body| AuditBody::until_end(body, guard, ending))
+            response.map(|body| AuditBody::until_end(body, guard, ending, announced))
         )),
         Finish::Done => {
             let scope = guard.scope().clone();
@@ -213,6 +215,12 @@ fn conclude<B: Body, E>(
             guard,
         }),
     }
+}
+
+/// How many bytes the head says that there are.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.trim().parse().ok()
 }
 
 impl<B: Body, E> Held<Response<B>, E> {

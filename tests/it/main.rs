@@ -4,6 +4,9 @@
 #[cfg(feature = "testing")]
 mod audit;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod bodies;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
