@@ -41,6 +41,9 @@ mod metrics;
 #[cfg(all(feature = "testing", feature = "sqlite"))]
 mod outbox;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod panics;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;
 #[cfg(test)]
