@@ -1,6 +1,8 @@
 //! A change and its record commit together, or not at all; and there is one record, not two.
 
 mod left;
+#[cfg(feature = "axum")]
+mod requests;
 
 use std::{path::PathBuf, time::Duration};
 
