@@ -308,6 +308,31 @@ async fn the_outbox_makes_one_table_and_keeps_what_is_there() {
 }
 
 #[tokio::test]
+async fn the_documented_insert_is_all_that_another_library_needs() {
+    let page = include_str!("../../../docs/same-transaction.md");
+    let insert = page
+        .lines()
+        .find(|line| line.starts_with("INSERT INTO"))
+        .unwrap();
+    let service = Service::new().await;
+    let trail = service.trail(&TestDisk::new());
+    let work = async {
+        let draft = AuditScope::current().unwrap().draft();
+        let insert = sqlx::query(insert)
+            .bind(draft.id().to_string())
+            .bind(draft.trail().to_string())
+            .bind(draft.run().to_string())
+            .bind(draft.json());
+        insert.execute(&service.pool).await.unwrap();
+        assert_eq!(service.rows().await, [draft.json()]);
+    };
+    trail.audit().scope(create()).run(work).await;
+    let _ = trail.shutdown();
+    assert_eq!(service.rows().await, [""; 0]);
+    assert_eq!(trail.records().len(), 1);
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_there_or_holds_another_table_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let missing = SqliteOutbox::open(dir.path().join("none.db")).await;
