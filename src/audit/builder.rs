@@ -40,6 +40,7 @@ use super::{
 /// | [`policy`](Self::policy) | [`Policy::default`] |
 /// | [`catalogue`](Self::catalogue) | empty |
 /// | [`routes`](Self::routes) | none |
+/// | `outbox` (feature `sqlite`) | none |
 /// | [`hash_key`](Self::hash_key) | from `AUDIT_SESSION_KEY` |
 /// | `tracing` (feature `tracing`) | not listened to |
 #[must_use = "nothing runs until start() is called"]

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Audit, Handle, OnDamage, Parts, about,
-    builder::AuditBuilder,
+    builder::{AuditBuilder, SinkToAdd},
     keeper::{Duties, Keeper, Shared},
 };
 
@@ -86,15 +86,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let names = builder.names()?;
     let hash_key = hash_key(&builder)?;
     let duties = Duties::new();
-    let base = Base {
-        disk: Arc::clone(&builder.disk),
-        dir: builder.dir.clone(),
-        clock: Arc::clone(&builder.clock),
-        settings: builder.settings.clone(),
-        service: builder.service.name.to_string(),
-        instance: builder.service.instance.as_ref().map(ToString::to_string),
-        events: duties.events(),
-    };
+    let base = base(&builder, &duties);
     let opened = open(&base, builder.on_damage)?;
     let inbox = opened.inbox().clone();
     let rules = Rules::new(builder.policy, builder.catalogue, hash_key);
@@ -108,11 +100,8 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         builder.service,
         rules,
     );
-    let sinks: Vec<String> = builder
-        .sinks
-        .iter()
-        .map(|sink| format!("{} {}", sink.name, sink.sink.address()))
-        .collect();
+    let listed = |sink: &SinkToAdd| format!("{} {}", sink.name, sink.sink.address());
+    let sinks: Vec<String> = builder.sinks.iter().map(listed).collect();
     let volume = volume(&base);
     introduce(&recorder, &opened, &sinks, &volume);
 
@@ -151,6 +140,19 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     Ok(Audit {
         handle: Arc::new(Handle { parts }),
     })
+}
+
+fn base(builder: &AuditBuilder, duties: &Duties) -> Base {
+    let service = &builder.service;
+    Base {
+        disk: Arc::clone(&builder.disk),
+        dir: builder.dir.clone(),
+        clock: Arc::clone(&builder.clock),
+        settings: builder.settings.clone(),
+        service: service.name.to_string(),
+        instance: service.instance.as_ref().map(ToString::to_string),
+        events: duties.events(),
+    }
 }
 
 /// What health tells of from the start.

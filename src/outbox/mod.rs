@@ -100,8 +100,8 @@ pub(crate) trait Rows: fmt::Debug + Send {
     /// The database, without secrets.
     fn address(&self) -> String;
 
-    /// Removes rows; those that are not there are fine.
-    fn remove<'a>(&'a mut self, ids: &'a [RecordId]) -> RowsFuture<'a, ()>;
+    /// Removes rows; those that are not there are fine. Gives how many were.
+    fn remove<'a>(&'a mut self, ids: &'a [RecordId]) -> RowsFuture<'a, u64>;
 
     /// The trails that have rows of another run than `own`.
     fn trails(&mut self, own: Owner) -> RowsFuture<'_, Vec<String>>;

@@ -8,7 +8,8 @@ use std::{
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Row as _, Sqlite, SqliteConnection, Transaction,
-    sqlite::SqliteConnectOptions,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow},
 };
 
 use super::{CLAIMED, LeftOver, Outbox, OutboxError, Rows, RowsFuture, UNREADABLE};
@@ -241,27 +242,50 @@ impl SqliteRows {
     }
 
     /// Runs a statement and gives its rows.
-    async fn run(
+    async fn read(
         &mut self,
         statement: fn(&Statements) -> &Arc<str>,
         values: Vec<Option<String>>,
-    ) -> Result<Vec<sqlx::sqlite::SqliteRow>, OutboxError> {
-        let run = async {
+    ) -> Result<Vec<SqliteRow>, OutboxError> {
+        let query = self.query(statement, values);
+        let read = async {
             let mut connection = self.take_connection().await?;
-            let sql = Arc::clone(statement(&self.outbox.inner.statements));
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in values {
-                query = query.bind(value);
-            }
             let rows = query.fetch_all(&mut connection).await?;
             self.connection = Some(connection);
             Ok::<_, sqlx::Error>(rows)
         };
-        let rows = run.await;
-        rows.map_err(|error| OutboxError::database(self.outbox.address(), error))
+        let read = read.await;
+        read.map_err(|error| OutboxError::database(self.outbox.address(), error))
     }
 
-    fn text(&self, row: &sqlx::sqlite::SqliteRow, column: usize) -> Result<String, OutboxError> {
+    /// Runs a statement and gives how many rows it changed.
+    async fn write(
+        &mut self,
+        statement: fn(&Statements) -> &Arc<str>,
+        values: Vec<Option<String>>,
+    ) -> Result<u64, OutboxError> {
+        let query = self.query(statement, values);
+        let written = async {
+            let mut connection = self.take_connection().await?;
+            let done = query.execute(&mut connection).await?;
+            self.connection = Some(connection);
+            Ok::<_, sqlx::Error>(done.rows_affected())
+        };
+        let written = written.await;
+        written.map_err(|error| OutboxError::database(self.outbox.address(), error))
+    }
+
+    fn query(
+        &self,
+        statement: fn(&Statements) -> &Arc<str>,
+        values: Vec<Option<String>>,
+    ) -> Query<'static, Sqlite, SqliteArguments> {
+        let sql = Arc::clone(statement(&self.outbox.inner.statements));
+        let query = sqlx::query(AssertSqlSafe(sql));
+        values.into_iter().fold(query, Query::bind)
+    }
+
+    fn text(&self, row: &SqliteRow, column: usize) -> Result<String, OutboxError> {
         row.try_get(column)
             .map_err(|error| OutboxError::database(self.outbox.address(), error))
     }
@@ -278,18 +302,17 @@ impl Rows for SqliteRows {
         self.outbox.address()
     }
 
-    fn remove<'a>(&'a mut self, ids: &'a [RecordId]) -> RowsFuture<'a, ()> {
+    fn remove<'a>(&'a mut self, ids: &'a [RecordId]) -> RowsFuture<'a, u64> {
         Box::pin(async {
             let ids = json(ids.iter().map(ToString::to_string));
-            self.run(|statements| &statements.remove, vec![ids]).await?;
-            Ok(())
+            self.write(|statements| &statements.remove, vec![ids]).await
         })
     }
 
     fn trails(&mut self, own: Owner) -> RowsFuture<'_, Vec<String>> {
         Box::pin(async move {
             let values = vec![Some(own.run.to_string())];
-            let rows = self.run(|statements| &statements.trails, values).await?;
+            let rows = self.read(|statements| &statements.trails, values).await?;
             rows.iter().map(|row| self.text(row, 0)).collect()
         })
     }
@@ -307,7 +330,7 @@ impl Rows for SqliteRows {
                 Some(CLAIMED.to_string()),
                 before.map(|id| id.to_string()),
             ];
-            self.run(|statements| &statements.claim, values).await?;
+            self.write(|statements| &statements.claim, values).await?;
             Ok(())
         })
     }
@@ -319,7 +342,7 @@ impl Rows for SqliteRows {
                 Some(own.run.to_string()),
                 Some(limit.to_string()),
             ];
-            let rows = self.run(|statements| &statements.left, values).await?;
+            let rows = self.read(|statements| &statements.left, values).await?;
             let left = rows.iter().map(|row| {
                 Ok(LeftOver {
                     id: self.text(row, 0)?,
@@ -333,7 +356,7 @@ impl Rows for SqliteRows {
     fn set_aside<'a>(&'a mut self, ids: &'a [String]) -> RowsFuture<'a, ()> {
         Box::pin(async {
             let ids = json(ids.iter().cloned());
-            self.run(|statements| &statements.set_aside, vec![ids])
+            self.write(|statements| &statements.set_aside, vec![ids])
                 .await?;
             Ok(())
         })

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path, process::ExitCode, time::Duration};
 use tokio::task::JoinSet;
 use tower_audit::{Actor, Audit, AuditScope, Record, Target};
 
-use crate::{cases::say, full, memory, place, program::PATIENCE};
+use crate::{cases::say, full, memory, outbox, place, program::PATIENCE};
 
 pub(crate) fn main(args: &[String]) -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -13,6 +13,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         ["work", dir] => work(Path::new(dir)),
         ["memory", dir, records] => memory::child(Path::new(dir), records.parse().unwrap()),
         ["full", dir] => full::child(Path::new(dir)),
+        ["outbox", dir] => outbox::child(Path::new(dir)),
         ["cycle", dir] => cycle(Path::new(dir), After::End),
         ["cycle", dir, "and wait"] => cycle(Path::new(dir), After::Wait),
         _ => panic!("a child knows no {args:?}"),

@@ -28,6 +28,8 @@ mod kill;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod pair;
 #[cfg(test)]
 mod place;
@@ -45,6 +47,7 @@ fn main() -> std::process::ExitCode {
     cases::main(&[
         ("kill test", kill::kill_test),
         ("pair test", pair::pair_test),
+        ("outbox test", outbox::outbox_test),
         ("fault test", fault::fault_test),
         ("memory test", memory::memory_test),
         ("full volume test", full::full_test),

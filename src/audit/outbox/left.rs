@@ -117,12 +117,17 @@ impl Looking {
 
     async fn look(&mut self, keeper: &Keeper, adoption: &Adoption) -> Result<(), String> {
         self.take_over(keeper, adoption).await?;
+        let mut before = None;
         loop {
             let address = self.rows.address();
             let left = in_time(address, self.rows.left(self.owner, PAGE)).await;
             let left = left.map_err(|error| error.explained())?;
-            if left.is_empty() {
+            let Some(first) = left.first().map(|row| row.id.clone()) else {
                 return Ok(());
+            };
+            // A trigger, or a right that is missing, must not keep the keeper here for ever.
+            if before.replace(first.clone()) == Some(first) {
+                return Err("rows of the outbox stay although they were removed".into());
             }
             self.settle(keeper, sort(left)).await?;
         }

@@ -4,6 +4,7 @@
 //! here needs to be certain, only soon.
 
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
     io,
     pin::pin,
@@ -23,6 +24,7 @@ use tokio::{
 
 use crate::{
     capture::draft::Settled,
+    clock::RecordId,
     outbox::{OutboxError, Rows},
 };
 
@@ -31,6 +33,10 @@ const BATCH: usize = 1000;
 
 /// How long a row waits for company: each removal is a transaction of the service's database.
 const LINGER: Duration = Duration::from_millis(100);
+
+/// When rows that were not found are tried once more, and how many batches of them are remembered.
+const LATE: Duration = Duration::from_secs(60);
+const LATE_BATCHES: usize = 64;
 
 /// How long one call may take.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -104,6 +110,7 @@ pub(super) fn start(
         stop: stopped,
         trouble,
         pending: Vec::new(),
+        late: Late::default(),
     };
     let run = move || {
         let _alive = alive;
@@ -126,6 +133,33 @@ struct Remover {
     trouble: Arc<Trouble>,
     /// Taken from the queue, and not known to be removed.
     pending: Vec<Settled>,
+    late: Late,
+}
+
+/// Ids of which no row was found: rolled back, or not committed yet, as by a task that goes on
+/// after its request. They are tried once more.
+#[derive(Default)]
+struct Late(VecDeque<(Instant, Vec<RecordId>)>);
+
+impl Late {
+    fn push(&mut self, ids: Vec<RecordId>) {
+        if self.0.len() == LATE_BATCHES {
+            self.0.pop_front();
+        }
+        self.0.push_back((Instant::now() + LATE, ids));
+    }
+
+    /// Those whose time has come, or all.
+    fn pop(&mut self, when: When) -> Option<Vec<RecordId>> {
+        let due = |at: Instant| when == When::Now || at <= Instant::now();
+        self.0.pop_front_if(|(at, _)| due(*at)).map(|(_, ids)| ids)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Due,
+    Now,
 }
 
 impl Remover {
@@ -180,12 +214,26 @@ impl Remover {
         let mark = *self.mark.borrow_and_update();
         let durable = self.pending.iter().filter(|settled| settled.number < mark);
         let ids: Vec<_> = durable.map(|settled| settled.id).collect();
-        if !ids.is_empty() {
-            let address = self.rows.address();
-            in_time(address, self.rows.remove(&ids)).await?;
-        }
+        let removed = self.remove_rows(&ids).await?;
         self.pending.retain(|settled| settled.number >= mark);
+        if removed < ids.len() as u64 {
+            self.late.push(ids);
+        }
+        self.remove_late(When::Due).await
+    }
+
+    async fn remove_late(&mut self, when: When) -> Result<(), OutboxError> {
+        while let Some(ids) = self.late.pop(when) {
+            self.remove_rows(&ids).await?;
+        }
         Ok(())
+    }
+
+    async fn remove_rows(&mut self, ids: &[RecordId]) -> Result<u64, OutboxError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        in_time(self.rows.address(), self.rows.remove(ids)).await
     }
 
     /// The last commit of the trail was made: removes what it can until the time is up.
@@ -197,13 +245,16 @@ impl Remover {
                 self.fill();
                 match self.remove().await {
                     // What is left is not durable.
-                    Ok(()) if self.queue.is_empty() || self.pending.len() >= BATCH => return,
+                    Ok(()) if self.queue.is_empty() || self.pending.len() >= BATCH => break,
                     Ok(()) => {}
                     Err(error) => {
                         self.fail(&error);
                         sleep(RETRY_MIN).await;
                     }
                 }
+            }
+            if let Err(error) = self.remove_late(When::Now).await {
+                self.fail(&error);
             }
         });
         let _ = removed.await;

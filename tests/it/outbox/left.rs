@@ -12,7 +12,10 @@ use tower_audit::{
     AuditScope, Outcome, Record, assert_recorded,
     clock::{Clock, RecordId, SystemClock},
     outbox::Outbox,
-    testing::{TestTrail, disk::TestDisk},
+    testing::{
+        TestTrail,
+        disk::{Call, Fault, TestDisk},
+    },
 };
 
 use super::{Service, create};
@@ -111,6 +114,34 @@ async fn insert_again(tx: &mut Transaction<'_, Sqlite>, trail: &TestTrail) -> Ve
         .await
         .unwrap();
     vec![json]
+}
+
+// A row is the only copy until the record is durable.
+#[tokio::test]
+async fn a_row_stays_while_its_record_is_only_in_memory() {
+    let service = Service::new().await;
+    let disk = TestDisk::new();
+    let trail = service.trail(&disk);
+    let work = async {
+        service.changed().await.commit().await.unwrap();
+        disk.inject(Fault::eio([Call::Sync]).until_cleared());
+    };
+    trail.audit().scope(create()).run(work).await;
+    let report = trail.audit().shutdown(Duration::from_millis(300)).await;
+    assert!(report.unstored > 0, "{report}");
+    assert_eq!(service.rows().await.len(), 1);
+
+    let again = service.trail(&TestDisk::new());
+    let _ = again.shutdown();
+    assert_eq!(
+        again.records(),
+        [],
+        "a trail that is elsewhere may still write it"
+    );
+    let next = service.trail(&disk.after_kill());
+    let _ = next.shutdown();
+    assert_eq!(next.records().len(), 1);
+    assert_eq!(service.rows().await, [""; 0]);
 }
 
 #[tokio::test]

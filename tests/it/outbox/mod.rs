@@ -1,6 +1,8 @@
 //! A change and its record commit together, or not at all; and there is one record, not two.
 
 mod left;
+#[cfg(feature = "axum")]
+mod requests;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -271,6 +273,27 @@ async fn a_second_draft_of_the_same_scope_replaces_the_first() {
     assert_eq!(service.rows().await, [""; 0]);
 }
 
+// A task that goes on after its request; no transaction of SQLite keeps the removal waiting here.
+#[tokio::test]
+async fn a_row_that_comes_after_its_record_is_removed_too() {
+    let service = Service::new().await;
+    let trail = service.trail(&TestDisk::new());
+    let work = async { AuditScope::current().unwrap().draft() };
+    let draft = trail.audit().scope(create()).run(work).await;
+    // A second record, whose row is removed after the first one's was looked for.
+    let work = async { service.changed().await.commit().await.unwrap() };
+    trail.audit().scope(create()).run(work).await;
+    while !service.rows().await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut tx = service.begin().await;
+    service.outbox.record_in(&mut tx, &draft).await.unwrap();
+    tx.commit().await.unwrap();
+    let _ = trail.shutdown();
+    assert_eq!(service.rows().await, [""; 0]);
+    assert_eq!(trail.records().len(), 2);
+}
+
 // Trap D9: no table of migrations is made or touched, and no other table than its own.
 #[tokio::test]
 async fn the_outbox_makes_one_table_and_keeps_what_is_there() {
@@ -282,6 +305,31 @@ async fn the_outbox_makes_one_table_and_keeps_what_is_there() {
                   WHERE type = 'table' ORDER BY name)";
     let row = sqlx::query(tables).fetch_one(&service.pool).await.unwrap();
     assert_eq!(row.get::<String, _>(0), "audit_outbox,documents");
+}
+
+#[tokio::test]
+async fn the_documented_insert_is_all_that_another_library_needs() {
+    let page = include_str!("../../../docs/same-transaction.md");
+    let insert = page
+        .lines()
+        .find(|line| line.starts_with("INSERT INTO"))
+        .unwrap();
+    let service = Service::new().await;
+    let trail = service.trail(&TestDisk::new());
+    let work = async {
+        let draft = AuditScope::current().unwrap().draft();
+        let insert = sqlx::query(insert)
+            .bind(draft.id().to_string())
+            .bind(draft.trail().to_string())
+            .bind(draft.run().to_string())
+            .bind(draft.json());
+        insert.execute(&service.pool).await.unwrap();
+        assert_eq!(service.rows().await, [draft.json()]);
+    };
+    trail.audit().scope(create()).run(work).await;
+    let _ = trail.shutdown();
+    assert_eq!(service.rows().await, [""; 0]);
+    assert_eq!(trail.records().len(), 1);
 }
 
 #[tokio::test]
