@@ -19,13 +19,18 @@ fn trail(id: uuid::Uuid) -> Target {
     Target::new("trail", id.to_string())
 }
 
+/// What a start tells of its configuration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) sinks: &'a [String],
+    /// The kind of file system below the journal.
+    pub(super) volume: &'a str,
+    /// The id of the key of all hashes, and where the key is from.
+    pub(super) hash_key: (&'a str, &'static str),
+}
+
 /// `audit.start`: what runs, on which trail, with which sinks, and how the run before ended.
-pub(super) fn started(
-    origin: &Origin,
-    before: Option<&Before>,
-    sinks: &[String],
-    volume: &str,
-) -> Record {
+pub(super) fn started(origin: &Origin, before: Option<&Before>, facts: &Facts<'_>) -> Record {
     let ended = match before {
         None => "new trail",
         Some(before) if before.clean => "in order",
@@ -35,8 +40,12 @@ pub(super) fn started(
         .target(trail(origin.trail))
         .detail("version", env!("CARGO_PKG_VERSION"))
         .detail("last_run", ended)
-        .detail("sinks", sinks)
-        .detail("volume", volume)
+        .detail("sinks", facts.sinks)
+        .detail("volume", facts.volume)
+        .detail(
+            "hash_key",
+            serde_json::json!({"id": facts.hash_key.0, "source": facts.hash_key.1}),
+        )
 }
 
 /// `audit.stop`: the run ends in order.

@@ -6,6 +6,7 @@ mod builder;
 mod commit;
 mod health;
 mod keeper;
+mod key;
 #[cfg(feature = "tracing")]
 mod listening;
 #[cfg(not(feature = "tracing"))]

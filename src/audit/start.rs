@@ -9,13 +9,14 @@ use crate::{
     delivery::{JournalSource, Supervisor, Surroundings},
     disk::VolumeKind,
     journal::{Base, Journal, Left, Opened},
-    keyed::HashKey,
 };
 
 use super::{
-    Audit, Handle, OnDamage, Parts, about,
+    Audit, Handle, OnDamage, Parts,
+    about::{self, Facts},
     builder::{AuditBuilder, SinkToAdd},
     keeper::{Duties, Keeper, Shared},
+    key,
 };
 
 /// Why a trail did not start. Each is a mistake in the configuration or the directory.
@@ -25,7 +26,7 @@ pub enum StartError {
     /// A setting has a value that cannot be meant.
     #[error("audit setting `{setting}`: {reason}")]
     Config {
-        /// The builder's method.
+        /// The builder's method, or the variable.
         setting: &'static str,
         /// What is wrong and what would be right.
         reason: String,
@@ -68,28 +69,16 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
     }
 }
 
-/// The key of the builder, of the environment, or one made up.
-fn hash_key(builder: &AuditBuilder) -> Result<HashKey, StartError> {
-    builder
-        .policy
-        .check(&builder.catalogue)
-        .map_err(|error| StartError::Config {
-            setting: "policy",
-            reason: error.to_string(),
-        })?;
-    let key = builder.hash_key.clone();
-    Ok(key.unwrap_or_else(|| HashKey::new("none", b"replaced by the helper")))
-}
-
 pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     check(&builder)?;
     let names = builder.names()?;
-    let hash_key = hash_key(&builder)?;
+    let chosen = key::choose(builder.hash_key.clone(), std::env::var_os)?;
+    let hash_key = (chosen.key.id().to_owned(), chosen.source);
     let duties = Duties::new();
     let base = base(&builder, &duties);
     let opened = open(&base, builder.on_damage)?;
     let inbox = opened.inbox().clone();
-    let rules = Rules::new(builder.policy, builder.catalogue, hash_key);
+    let rules = Rules::new(builder.policy, builder.catalogue, chosen.key);
     for (method, template) in &builder.routes {
         rules.seen.tell(method, template);
     }
@@ -103,7 +92,12 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let listed = |sink: &SinkToAdd| format!("{} {}", sink.name, sink.sink.address());
     let sinks: Vec<String> = builder.sinks.iter().map(listed).collect();
     let volume = volume(&base);
-    introduce(&recorder, &opened, &sinks, &volume);
+    let facts = Facts {
+        sinks: &sinks,
+        volume: &volume,
+        hash_key: (&hash_key.0, hash_key.1),
+    };
+    introduce(&recorder, &opened, &facts);
 
     let journal = Arc::new(opened.journal);
     let delivery = Arc::new(deliver(&builder.disk, &builder.clock, &recorder, &journal));
@@ -163,6 +157,13 @@ fn raise(shared: &Shared, volume: &str, left: &[Left]) {
 }
 
 fn check(builder: &AuditBuilder) -> Result<(), StartError> {
+    builder
+        .policy
+        .check(&builder.catalogue)
+        .map_err(|error| StartError::Config {
+            setting: "policy",
+            reason: error.to_string(),
+        })?;
     let settings = &builder.settings;
     let wrong = |setting, reason: &str| {
         Err(StartError::Config {
@@ -221,17 +222,12 @@ fn open(base: &Base, on_damage: OnDamage) -> Result<Opened, StartError> {
 }
 
 /// The trail's first records of this run.
-fn introduce(recorder: &Recorder, opened: &Opened, sinks: &[String], volume: &str) {
+fn introduce(recorder: &Recorder, opened: &Opened, facts: &Facts<'_>) {
     for left in &opened.left {
         recorder.own(about::damaged(left));
     }
     let before = opened.before.as_ref();
-    recorder.own(about::started(
-        &opened.journal.origin,
-        before,
-        sinks,
-        volume,
-    ));
+    recorder.own(about::started(&opened.journal.origin, before, facts));
     let Some(before) = before else { return };
     if !before.clean {
         recorder.own(about::unclean(before));

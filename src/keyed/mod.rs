@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 pub use source::KeyError;
+pub(crate) use source::{FILE_VARIABLE, VARIABLE};
 
 use crate::text::Text;
 

@@ -45,6 +45,18 @@ pub enum KeyError {
     Both,
 }
 
+impl KeyError {
+    /// The variable, file or text that is wrong.
+    pub(crate) fn place(&self) -> Option<&str> {
+        match self {
+            Self::TooShort { place, .. }
+            | Self::TooLong { place }
+            | Self::Unreadable { place, .. } => Some(place),
+            Self::Both => None,
+        }
+    }
+}
+
 /// The variable that holds a key.
 pub(crate) const VARIABLE: &str = "AUDIT_SESSION_KEY";
 /// The variable that names a file with a key.

@@ -14,7 +14,7 @@ pub(super) const MIN_CHARS: usize = 4;
 pub(super) const WORD_BYTES: usize = 8;
 
 /// Different values of one record that are searched for; each costs a look at every text.
-const MAX_VALUES: usize = 64;
+pub(super) const MAX_VALUES: usize = 64;
 
 /// The longest value that has its encoded forms searched for too.
 const MAX_ENCODED_BYTES: usize = 4096;

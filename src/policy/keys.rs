@@ -3,7 +3,10 @@
 /// Names of one kind, and which of their values are masked.
 pub(super) struct Group {
     /// What they have in common, as the documentation says it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documentation"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the documentation is held against it")
+    )]
     pub(super) what: &'static str,
     pub(super) hides: Hides,
     pub(super) end: End,
@@ -267,3 +270,64 @@ pub(super) const STILL_THE_VALUE: &[&str] = &[
     "value",
     "verify",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../docs/redaction.md");
+
+    /// A row of the table in the documentation.
+    fn row(group: &Group) -> String {
+        let names: Vec<_> = group.names.iter().map(|name| format!("`{name}`")).collect();
+        let by = match group.end {
+            End::Words => "words",
+            End::Letters => "letters",
+        };
+        let masked = match group.hides {
+            Hides::Texts => "texts, lists, maps",
+            Hides::Digits => "texts, lists, maps, numbers of 3 digits and more",
+            Hides::Line => "texts, lists, maps; in free text up to the end of the line",
+            Hides::Opaque => "6 to 8 digits, or what looks random",
+            Hides::Query => "only as the parameter of a URL",
+            Hides::All => "everything",
+        };
+        format!(
+            "| {} | {} | {by} | {masked} |",
+            group.what,
+            names.join(", ")
+        )
+    }
+
+    #[test]
+    fn the_documentation_lists_every_name() {
+        let rows: Vec<_> = DEFAULT.iter().map(row).collect();
+        let table = rows.join("\n");
+        assert!(
+            DOCUMENT.contains(&table),
+            "docs/redaction.md should have\n{table}\n"
+        );
+        let documented = DOCUMENT
+            .lines()
+            .filter(|line| line.matches(" | ").count() == 3);
+        assert_eq!(
+            documented.count(),
+            rows.len() + 1,
+            "the rows and their head"
+        );
+    }
+
+    #[test]
+    fn the_documentation_lists_the_words_that_do_not_count() {
+        let words: Vec<_> = STILL_THE_VALUE
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect();
+        let list = format!("These words are: {}.", words.join(", "));
+        let text = DOCUMENT.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains(&list),
+            "docs/redaction.md should have\n{list}\n"
+        );
+    }
+}

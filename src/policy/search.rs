@@ -14,7 +14,7 @@ use crate::{
 
 /// What a client presented is searched for in the ids of things from this length on. It may present
 /// what it likes, and could hide which document it deleted by a cookie with that document's id.
-const MIN_PRESENTED_ID_BYTES: usize = 16;
+pub(super) const MIN_PRESENTED_ID_BYTES: usize = 16;
 
 /// What a text is, which decides what of it may be hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ pub struct Query {
     pub(super) action: Option<ActionPattern>,
     pub(super) actor: Option<String>,
     pub(super) outcome: Option<String>,
+    pub(super) session: Option<String>,
     pub(super) from: Option<Timestamp>,
     pub(super) to: Option<Timestamp>,
     pub(super) before: Option<RecordId>,
@@ -46,6 +47,15 @@ impl Query {
     #[must_use]
     pub fn outcome(mut self, outcome: impl Into<String>) -> Self {
         self.outcome = Some(outcome.into());
+        self
+    }
+
+    /// Only what was done in the session with this keyed hash, as the records have it:
+    /// `hmac-sha256:k1:9f…`. [`HashKey::hash`](crate::HashKey::hash) and the command
+    /// `tower-audit session-hash` make it of a session's id.
+    #[must_use]
+    pub fn session(mut self, hash: impl Into<String>) -> Self {
+        self.session = Some(hash.into());
         self
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::disk::TestDisk;
 use crate::{
-    Audit, AuditBuilder,
+    Audit, AuditBuilder, HashKey,
     disk::SharedDisk,
     journal::{Most, Reader, block_on},
     record::{Actor, ActorType, Record},
@@ -60,6 +60,8 @@ impl TestTrail {
         let builder = Audit::builder("test")
             .dir("/audit")
             .reserve_bytes(0)
+            // Hashes are the same in every run, and no test warns that the key is made up.
+            .hash_key(HashKey::new("test", b"the key of every test trail"))
             .disk(disk.clone());
         #[expect(
             clippy::expect_used,

@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Show the records of a store that arrived last, and those that still arrive
     #[command(after_help = TAIL)]
     Tail(TailArgs),
+    /// Print the hash under which a session stands in the records
+    #[command(after_help = SESSION_HASH)]
+    SessionHash(SessionHashArgs),
     /// Deliver the records of a journal to a sink, once
     #[command(after_help = REPLAY)]
     Replay(ReplayArgs),
@@ -66,6 +69,7 @@ Examples:
   tower-audit query --store sqlite://audit.db
   tower-audit query --store sqlite://audit.db --action 'user.*' --outcome denied --from 24h
   tower-audit query --store sqlite://audit.db --actor 146 --from 2026-11-01 --to 2026-12-01
+  tower-audit query --store sqlite://audit.db --session hmac-sha256:k1:9f…
   tower-audit query --store sqlite://audit.db --all --limit none --json > records.jsonl
 
 Times are RFC 3339 (2026-11-20T13:34:01Z), a day in UTC (2026-11-20), or so long ago (30m, 2h, 7d).
@@ -79,6 +83,17 @@ Examples:
 
 The order is that of arrival in the store: a record that was delivered late, after an outage, is not
 missed, although its time is long past.";
+
+const SESSION_HASH: &str = "\
+Examples:
+  tower-audit session-hash --key-file /etc/docs/audit.key < session-id
+  AUDIT_SESSION_KEY_FILE=/etc/docs/audit.key tower-audit session-hash < session-id
+  tower-audit query --store sqlite://audit.db --session \"$(tower-audit session-hash < session-id)\"
+
+The id is read from standard input, up to the end of its first line: as an argument it would stand
+in the list of processes and in the history of the shell, and whoever reads it there can use it.
+It is the value of the cookie or header as the client sends it, without quotes and `Bearer`.
+The key is that of the service: the same AUDIT_SESSION_KEY or AUDIT_SESSION_KEY_FILE, or --key-file.";
 
 const REPLAY: &str = "\
 Examples:
@@ -168,6 +183,13 @@ pub(crate) struct ReplayArgs {
     /// Print the counts as one line of JSON for each trail
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SessionHashArgs {
+    /// The file with the service's key; without it the environment is asked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// How many records are wanted.

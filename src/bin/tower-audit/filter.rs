@@ -20,6 +20,9 @@ pub(crate) struct Filter {
     /// Only success, failure, denied, error, cancelled or unknown
     #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES, hide_possible_values = true)]
     pub(crate) outcome: Option<String>,
+    /// Only what was done in this session: its hash, as `session-hash` prints it
+    #[arg(long, value_name = "HASH", value_parser = session)]
+    pub(crate) session: Option<String>,
     /// Only what began at this time or later
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) from: Option<Timestamp>,
@@ -49,6 +52,9 @@ impl Filter {
         if let Some(outcome) = &self.outcome {
             query = query.outcome(outcome);
         }
+        if let Some(session) = &self.session {
+            query = query.session(session);
+        }
         if let Some(from) = self.from {
             query = query.from(from);
         }
@@ -66,6 +72,14 @@ pub(crate) fn days_ago(days: u64) -> Timestamp {
 
 fn now() -> Timestamp {
     SystemClock::new().now()
+}
+
+/// The hash of a session. The id itself would find nothing, and does not belong on a command line.
+fn session(text: &str) -> Result<String, String> {
+    if text.starts_with("hmac-sha256:") {
+        return Ok(text.to_owned());
+    }
+    Err("give the hash, not the id: tower-audit session-hash makes it of the id".to_owned())
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

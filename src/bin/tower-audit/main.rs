@@ -9,6 +9,7 @@ mod filter;
 mod output;
 mod query;
 mod replay;
+mod session_hash;
 mod stats;
 mod tail;
 mod verify;
@@ -36,6 +37,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Stats(args) => stats::run(&args, output),
         Command::Query(args) => block_on(query::run(&args, output)),
         Command::Tail(args) => block_on(tail::run(&args, output)),
+        Command::SessionHash(args) => session_hash::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
     }
 }

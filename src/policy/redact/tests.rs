@@ -249,3 +249,48 @@ fn what_is_printed_of_a_redaction_is_what_was_asked_for() {
         "{text}"
     );
 }
+
+const DOCUMENT: &str = include_str!("../../../docs/redaction.md");
+
+#[test]
+fn the_examples_of_the_documentation_hold() {
+    let section = DOCUMENT
+        .split("\n## ")
+        .find(|part| part.starts_with("In free text"))
+        .unwrap();
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('`').skip(1).step_by(2).collect())
+        .collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let [given, expected] = row[..] else {
+            panic!("two cells expected: {row:?}")
+        };
+        let masked = applied(Record::new("x.y").reason(given));
+        assert_eq!(masked.reason.as_deref(), Some(expected), "{given}");
+    }
+}
+
+#[test]
+fn the_numbers_of_the_documentation_are_those_of_the_code() {
+    use crate::policy::{elsewhere, search};
+
+    let text = DOCUMENT.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        format!(
+            "fewer than {} characters is not searched for",
+            elsewhere::MIN_CHARS
+        ),
+        format!(
+            "fewer than {} bytes only as a whole word",
+            elsewhere::WORD_BYTES
+        ),
+        format!("has to be {} bytes long", search::MIN_PRESENTED_ID_BYTES),
+        format!("At most {} values", elsewhere::MAX_VALUES),
+        format!("the secret at least {} bytes", HashKey::MIN_SECRET_BYTES),
+    ] {
+        assert!(text.contains(&said), "docs/redaction.md should say: {said}");
+    }
+}

@@ -25,8 +25,9 @@ async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
             let action = ACTIONS[usize::try_from(number).unwrap() % ACTIONS.len()];
             let outcome = if number % 50 == 0 { "denied" } else { "success" };
             format!(
-                r#"{{"id":"{id}","timestamp":"{at}","action":"{action}","outcome":"{outcome}","actor":{{"id":"{}"}}}}"#,
-                number % 7
+                r#"{{"id":"{id}","timestamp":"{at}","action":"{action}","outcome":"{outcome}","actor":{{"id":"{}"}},"context":{{"session_id":"s{}"}}}}"#,
+                number % 7,
+                number % 9
             )
         })
         .collect();
@@ -92,6 +93,16 @@ async fn every_page_is_read_along_one_index_without_sorting() {
             "outcome",
             Query::new().outcome("denied"),
             "audit_records_outcome (outcome=?",
+        ),
+        (
+            "session",
+            Query::new().session("s3"),
+            "audit_records_session (session=?",
+        ),
+        (
+            "session, actor and prefix",
+            pattern("user.*").actor("3").session("s3"),
+            "audit_records_session (session=?",
         ),
         (
             "actor and action",

@@ -83,7 +83,9 @@ impl Lead {
     /// The filter that matches fewest records, as a rule.
     fn of(query: &Query) -> Self {
         let is_exact = |pattern: &&ActionPattern| pattern.as_exact().is_some();
-        if query.actor.is_some() {
+        if query.session.is_some() {
+            Self::Column("session")
+        } else if query.actor.is_some() {
             Self::Column("actor_id")
         } else if query.action.as_ref().filter(is_exact).is_some() {
             Self::Column("action")
@@ -105,7 +107,8 @@ impl Lead {
 
 /// Whether the actions below a prefix lead, each by its own part of the index.
 pub(super) fn is_led_by_actions(query: &Query) -> bool {
-    query.actor.is_none()
+    query.session.is_none()
+        && query.actor.is_none()
         && query
             .action
             .as_ref()
@@ -252,6 +255,9 @@ impl Text {
 
 /// Everything but the action.
 fn filter(conditions: &mut Conditions, query: &Query, lead: Lead) {
+    if let Some(session) = &query.session {
+        conditions.equals(lead, "session", session);
+    }
     if let Some(actor) = &query.actor {
         conditions.equals(lead, "actor_id", actor);
     }

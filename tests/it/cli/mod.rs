@@ -2,6 +2,7 @@
 
 mod reading;
 mod replay;
+mod session;
 mod usage;
 mod verify;
 
