@@ -1,4 +1,4 @@
-//! Run with `cargo run --release --example demo --features cli`, and try the commands it prints.
+//! Run with `cargo run --release --features cli --example demo`, and try the commands it prints.
 //!
 //! A small document service that audits itself into SQLite. It says where it listens; Ctrl-C or
 //! SIGTERM drains it and prints what became of every record. Flags: `-- --help`.

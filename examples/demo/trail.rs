@@ -14,13 +14,7 @@ use crate::{args::Args, login};
 
 pub(crate) async fn start(args: &Args) -> Result<Audit, Box<dyn Error>> {
     let policy = match &args.policy {
-        Some(file) => {
-            return Err(format!(
-                "{}: a policy cannot be read from a file yet",
-                file.display()
-            )
-            .into());
-        }
+        Some(file) => Policy::from_toml_file(file)?,
         None => Policy::new().rule(Rule::new("health checks").route("/health").skip()),
     };
     let audit = Audit::builder("demo")
