@@ -14,6 +14,9 @@ pub mod clock;
 mod delivery;
 pub mod disk;
 pub mod evidence;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod keyed;
 pub mod offline;

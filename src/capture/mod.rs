@@ -87,6 +87,8 @@ pub use body::AuditBody;
 pub use client::{ClientAddress, TrustedProxies, TrustedProxiesError};
 pub use commit::CommitScope;
 pub use future::ResponseFuture;
+#[cfg(fuzzing)]
+pub(crate) use headers::TraceParent;
 pub use inventory::{Inventory, InventoryRoute};
 pub use job::{Job, Run, StrictJob};
 pub use layer::AuditLayer;
