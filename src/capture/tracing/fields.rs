@@ -3,21 +3,18 @@
 //! Trap R7: `#[instrument]` records every argument unless told `skip_all`. So a value is formatted
 //! only when its field has a documented name.
 
-use std::fmt::{self, Write as _};
-
-use serde_json::{Map, Value};
-use tracing::field::{Field, Visit};
+use serde_json::Value;
+use tracing::field::Visit;
 
 use crate::{
     capture::scope::Said,
-    record::{Actor, ActorType, Application, Change, Fault, Outcome, Record, Target, Tenant, Text},
+    record::{Actor, ActorType, Application, Fault, Outcome, Record, Target, Tenant, Text},
 };
 
-/// The bytes of one text that are copied. A record keeps less, so that it marks what was cut.
-const MAX_TEXT: usize = 4096 + 64;
-
-/// The bytes of all texts of one span or event together: what a record keeps.
-const MAX_TEXTS: usize = 64 * 1024;
+use super::{
+    apply,
+    value::{Given, Reader},
+};
 
 /// Where a text goes.
 type Place = for<'a> fn(&'a mut Facts) -> &'a mut Option<Text>;
@@ -74,7 +71,7 @@ struct PartialTarget {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Side {
+pub(super) enum Side {
     Previous,
     Current,
 }
@@ -82,10 +79,7 @@ enum Side {
 impl Facts {
     /// Reads the fields that `record` visits.
     pub(super) fn read(record: impl FnOnce(&mut dyn Visit)) -> Self {
-        let mut reader = Reader {
-            facts: Self::default(),
-            room: MAX_TEXTS,
-        };
+        let mut reader = Reader::default();
         record(&mut reader);
         reader.facts
     }
@@ -136,21 +130,26 @@ impl Facts {
         if self.reason.is_some() {
             record.reason = self.reason;
         }
-        apply_fault(self.fault, &mut record.error);
-        apply_actor(self.actor, self.actor_type, &mut record.actor);
+        apply::fault(self.fault, &mut record.error);
+        apply::actor(self.actor, self.actor_type, &mut record.actor);
         self.target.apply(record, own_target);
-        apply_tenant(self.tenant, &mut record.tenant);
-        apply_application(self.application, &mut record.application);
+        apply::tenant(self.tenant, &mut record.tenant);
+        apply::application(self.application, &mut record.application);
         for (field, side, value) in self.changes {
-            apply_change(field, side, value, &mut record.changes);
+            apply::change(field, side, value, &mut record.changes);
         }
         for (path, value) in self.details {
-            apply_detail(path, value, &mut record.details);
+            apply::detail(path, value, &mut record.details);
         }
     }
 
     /// Takes a value in if its field is documented; `None` if it is not, or the value does not fit.
-    fn take(&mut self, name: &'static str, value: Given<'_>, room: &mut usize) -> Option<()> {
+    pub(super) fn take(
+        &mut self,
+        name: &'static str,
+        value: Given<'_>,
+        room: &mut usize,
+    ) -> Option<()> {
         if let Some(path) = name.strip_prefix("detail.") {
             self.details.push((path, value.into_json(room)));
             return Some(());
@@ -182,73 +181,6 @@ impl Facts {
     }
 }
 
-fn replace<T>(old: &mut Option<T>, new: Option<T>) {
-    if new.is_some() {
-        *old = new;
-    }
-}
-
-/// What is left of a fact of the same kind: another id is another thing, of which nothing is known.
-fn same<T>(old: &mut Option<T>, new_id: Option<&Text>, id: fn(&T) -> &Option<Text>) -> Option<T> {
-    old.take().filter(|old| match (new_id, id(old)) {
-        (Some(new), Some(old)) => new == old,
-        _ => true,
-    })
-}
-
-fn apply_fault(given: Fault, fault: &mut Option<Fault>) {
-    if given == Fault::default() {
-        return;
-    }
-    let fault = fault.get_or_insert_with(Fault::default);
-    replace(&mut fault.message, given.message);
-    replace(&mut fault.kind, given.kind);
-    replace(&mut fault.code, given.code);
-}
-
-fn apply_actor(given: Option<Actor>, kind: Option<ActorType>, actor: &mut Option<Actor>) {
-    if given.is_none() && kind.is_none() {
-        return;
-    }
-    let given = given.unwrap_or_else(Actor::unknown);
-    let mut known =
-        same(actor, given.id.as_ref(), |actor| &actor.id).unwrap_or_else(Actor::unknown);
-    known.kind = match (kind, known.kind) {
-        (Some(kind), _) => kind,
-        // Only what was verified is an id; whoever is known by one is at least not anonymous.
-        (None, ActorType::Unknown | ActorType::Anonymous) if given.id.is_some() => ActorType::User,
-        (None, ActorType::Unknown) if given.claimed.is_some() => ActorType::Anonymous,
-        (None, kind) => kind,
-    };
-    replace(&mut known.id, given.id);
-    replace(&mut known.name, given.name);
-    replace(&mut known.email, given.email);
-    replace(&mut known.claimed, given.claimed);
-    replace(&mut known.auth_method, given.auth_method);
-    *actor = Some(known);
-}
-
-fn apply_tenant(given: Tenant, tenant: &mut Option<Tenant>) {
-    if given == Tenant::default() {
-        return;
-    }
-    let mut known = same(tenant, given.id.as_ref(), |tenant| &tenant.id).unwrap_or_default();
-    replace(&mut known.id, given.id);
-    replace(&mut known.name, given.name);
-    replace(&mut known.domain, given.domain);
-    *tenant = Some(known);
-}
-
-fn apply_application(given: Application, application: &mut Option<Application>) {
-    if given == Application::default() {
-        return;
-    }
-    let mut known = same(application, given.id.as_ref(), |known| &known.id).unwrap_or_default();
-    replace(&mut known.id, given.id);
-    replace(&mut known.name, given.name);
-    *application = Some(known);
-}
-
 impl PartialTarget {
     const fn is_empty(&self) -> bool {
         self.kind.is_none() && self.id.is_none() && self.name.is_none()
@@ -263,8 +195,8 @@ impl PartialTarget {
         if let Some(kind) = self.kind {
             target.kind = kind;
         }
-        replace(&mut target.id, self.id);
-        replace(&mut target.name, self.name);
+        apply::replace(&mut target.id, self.id);
+        apply::replace(&mut target.name, self.name);
         // The handler may have added targets since.
         let written = own.as_ref();
         let place = written.and_then(|own| record.targets.iter_mut().find(|there| *there == own));
@@ -276,152 +208,100 @@ impl PartialTarget {
     }
 }
 
-fn apply_change(field: &'static str, side: Side, value: Value, changes: &mut Vec<Change>) {
-    let place = match changes.iter().position(|change| change.field == field) {
-        Some(place) => place,
-        None => {
-            changes.push(Change::new(Text::fixed(field), None::<()>, None::<()>));
-            changes.len() - 1
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The words between back ticks in the first cells of the table below this heading.
+    fn documented() -> BTreeSet<&'static str> {
+        let page = include_str!("../../../docs/tracing.md");
+        let rows = page.lines().skip_while(|line| *line != "# Fields");
+        let rows = rows.skip_while(|line| !line.starts_with('|')).skip(2);
+        let cells = rows.take_while(|line| line.starts_with('|'));
+        let cells = cells.filter_map(|line| line.split('|').nth(1));
+        cells
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect()
+    }
+
+    #[test]
+    fn the_documented_fields_are_the_ones_that_are_taken() {
+        let mut documented = documented();
+        for name in &documented {
+            let name = name.replace(['<', '>'], "");
+            let taken = Facts::default().take(
+                name.clone().leak(),
+                Given::Shown(format_args!("user")),
+                &mut 100,
+            );
+            // Words have a test of their own; the value of `return` is never looked at.
+            assert!(
+                taken.is_some() || ["outcome", "return"].contains(&name.as_str()),
+                "{name}"
+            );
         }
-    };
-    let Some(change) = changes.get_mut(place) else {
-        return;
-    };
-    match side {
-        Side::Previous => change.previous = Some(value),
-        Side::Current => change.current = Some(value),
-    }
-}
-
-/// Nested by the dots, so that redaction sees each name for itself.
-fn apply_detail(path: &'static str, value: Value, details: &mut Map<String, Value>) {
-    let Some((first, rest)) = path.split_once('.') else {
-        details.insert(path.to_owned(), value);
-        return;
-    };
-    let inner = details.entry(first).or_insert(Value::Null);
-    if !inner.is_object() {
-        *inner = Value::Object(Map::new());
-    }
-    if let Value::Object(inner) = inner {
-        apply_detail(rest, value, inner);
-    }
-}
-
-/// Reads values one after the other.
-struct Reader {
-    facts: Facts,
-    /// Bytes that texts may still take.
-    room: usize,
-}
-
-impl Reader {
-    fn take(&mut self, field: &Field, value: Given<'_>) {
-        if self
-            .facts
-            .take(field.name(), value, &mut self.room)
-            .is_none()
-        {
-            self.facts.ignored += 1;
+        for (name, _) in TEXTS {
+            assert!(documented.remove(name), "{name} is not documented");
         }
-    }
-}
-
-impl Visit for Reader {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.take(field, Given::Float(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.take(field, Given::Signed(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.take(field, Given::Unsigned(value));
+        let rest = BTreeSet::from([
+            "outcome",
+            "actor.type",
+            "change.<field>.previous",
+            "change.<field>.current",
+            "detail.<name>",
+            "message",
+            "return",
+        ]);
+        assert_eq!(documented, rest);
     }
 
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.take(field, Given::Bool(value));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, Given::Shown(format_args!("{value}")));
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.take(field, Given::Shown(format_args!("{value}")));
-    }
-
-    /// Also what is wider than 64 bits, and `%value`, whose `Debug` is its `Display`.
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field, Given::Shown(format_args!("{value:?}")));
-    }
-}
-
-/// A value as it came; not formatted yet.
-enum Given<'a> {
-    Bool(bool),
-    Signed(i64),
-    Unsigned(u64),
-    Float(f64),
-    Shown(fmt::Arguments<'a>),
-}
-
-impl Given<'_> {
-    fn into_text(self, room: &mut usize) -> Text {
-        let shown = match self {
-            Self::Bool(value) => Capped::show(format_args!("{value}"), room),
-            Self::Signed(value) => Capped::show(format_args!("{value}"), room),
-            Self::Unsigned(value) => Capped::show(format_args!("{value}"), room),
-            Self::Float(value) => Capped::show(format_args!("{value}"), room),
-            Self::Shown(arguments) => Capped::show(arguments, room),
-        };
-        shown.into()
-    }
-
-    fn into_json(self, room: &mut usize) -> Value {
-        match self {
-            Self::Bool(value) => value.into(),
-            Self::Signed(value) => value.into(),
-            Self::Unsigned(value) => value.into(),
-            Self::Float(value) if value.is_finite() => value.into(),
-            Self::Float(value) => Capped::show(format_args!("{value}"), room).into(),
-            Self::Shown(arguments) => Capped::show(arguments, room).into(),
+    #[test]
+    fn a_word_that_is_none_of_the_known_is_not_taken() {
+        for (name, word, taken) in [
+            ("outcome", "denied", true),
+            ("outcome", "Denied", false),
+            ("actor.type", "service", true),
+            ("actor.type", "robot", false),
+            ("change.name", "x", false),
+            ("change.name.next", "x", false),
+            ("details.name", "x", false),
+        ] {
+            let given = Facts::default().take(name, Given::Shown(format_args!("{word}")), &mut 100);
+            assert_eq!(given.is_some(), taken, "{name}={word}");
         }
     }
-}
 
-/// A text that is written into, and stops growing.
-struct Capped {
-    text: String,
-    limit: usize,
-}
-
-impl Capped {
-    fn show(arguments: fmt::Arguments<'_>, room: &mut usize) -> String {
-        let limit = MAX_TEXT.min(*room);
-        let mut capped = Self {
-            text: String::new(),
-            limit,
-        };
-        // An error means that the limit is reached, and ends what would go on for long.
-        let _ = capped.write_fmt(arguments);
-        *room -= capped.text.len();
-        capped.text
-    }
-}
-
-impl fmt::Write for Capped {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let left = self.limit - self.text.len();
-        if text.len() <= left {
-            self.text.push_str(text);
-            return Ok(());
+    #[test]
+    fn who_alone_does_not_ask_for_a_record() {
+        for &(name, _) in TEXTS {
+            let mut facts = Facts::default();
+            facts.take(name, Given::Signed(1), &mut 100);
+            let who = ["actor.", "tenant.", "application."]
+                .iter()
+                .any(|who| name.starts_with(who));
+            assert_eq!(facts.said() == Said::Who, who, "{name}");
         }
-        let (kept, _) = text.split_at(text.floor_char_boundary(left));
-        self.text.push_str(kept);
-        // What comes after the cut is no longer part of the text, however short it is.
-        self.limit = self.text.len();
-        Err(fmt::Error)
+    }
+
+    #[test]
+    fn details_nest_by_their_dots_and_the_last_one_wins() {
+        let mut facts = Facts::default();
+        for (name, value) in [
+            ("detail.a", 1),
+            ("detail.a.b", 2),
+            ("detail.a.c.d", 3),
+            ("detail.e.f", 4),
+            ("detail.e", 5),
+        ] {
+            facts.take(name, Given::Signed(value), &mut 100);
+        }
+        let mut record = Record::default();
+        facts.apply(&mut record, &mut None);
+        assert_eq!(
+            Value::Object(record.details),
+            serde_json::json!({"a": {"b": 2, "c": {"d": 3}}, "e": 5})
+        );
     }
 }

@@ -48,16 +48,12 @@ where
             return;
         }
         let Some(span) = context.span(id) else { return };
-        let below = span.parent().and_then(|parent| nearest(parent.scope()));
-        let within = below.as_ref().and_then(|span| span.scope.clone());
+        let around = span.parent().and_then(|parent| nearest(parent.scope()));
+        let within = around.and_then(|span| span.scope);
+        let scope = AuditScope::current().or(within);
         let facts = self.shared.read(|visit| attributes.record(visit));
-        let opened = AuditSpan::open(
-            attributes.metadata().name(),
-            facts,
-            AuditScope::current().or(within),
-            below.as_ref(),
-            &self.shared,
-        );
+        let name = attributes.metadata().name();
+        let opened = AuditSpan::open(name, facts, scope, &self.shared);
         let _ = span.extensions_mut().replace(opened);
     }
 

@@ -1,17 +1,20 @@
 //! What `tracing` sees becomes records: spans and events of the target `audit`.
 //!
 //! The user's view is `docs/tracing.md`, which is the documentation of [`AuditTracing`]. Inside:
-//! `layer` answers the subscriber, `fields` reads values, `span` keeps what a span said so far,
+//! `layer` answers the subscriber, `fields` and `value` read what
+//! they carry, `apply` puts it into a record, `span` keeps what a span said so far,
 //! `trail` is where its records go, `self_test` finds out whether anything arrives.
 //!
 //! Invariant: no lock is held while a value is formatted or a record appended. Both run foreign
 //! code, which may use `tracing` itself.
 
+mod apply;
 mod fields;
 mod layer;
 mod self_test;
 mod span;
 mod trail;
+mod value;
 
 use std::{
     fmt,

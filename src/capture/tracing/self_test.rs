@@ -40,19 +40,20 @@ impl Seen {
     }
 
     pub(super) fn span(&self, probe: u64) {
-        self.span.store(probe, Ordering::Release);
+        self.span.fetch_max(probe, Ordering::AcqRel);
     }
 
     pub(super) fn event(&self, probe: u64) {
-        self.event.store(probe, Ordering::Release);
+        self.event.fetch_max(probe, Ordering::AcqRel);
     }
 
+    /// Or a later one: another trail was started at the same time.
     fn has_span(&self, probe: u64) -> bool {
-        self.span.load(Ordering::Acquire) == probe
+        self.span.load(Ordering::Acquire) >= probe
     }
 
     fn has_event(&self, probe: u64) -> bool {
-        self.event.load(Ordering::Acquire) == probe
+        self.event.load(Ordering::Acquire) >= probe
     }
 }
 
@@ -97,13 +98,16 @@ fn cause(tracing: &AuditTracing, span: bool, event: bool) -> String {
             "`tracing` is compiled with a feature (max_level_… or release_max_level_…) that leaves out all beyond {STATIC_MAX_LEVEL}; audit spans and events need INFO"
         );
     }
-    if !is_default(tracing) {
+    let Some(hint) = installed_hint(tracing) else {
         let installed = tracing.shared.seen.installed.load(Ordering::Acquire);
         return if installed {
             "the subscriber that holds AuditTracing is not the one that is the default where the trail was started; make it the global default".into()
         } else {
             "AuditTracing is in no subscriber; add it to the registry with `.with(audit_tracing.clone())` before the trail is started".into()
         };
+    };
+    if let Some(hint) = hint.filter(|hint| *hint < Level::INFO) {
+        return format!("AuditTracing::level_hint({hint}) leaves out INFO");
     }
     let what = match (span, event) {
         (false, true) => "spans of the target `audit`",
@@ -116,11 +120,11 @@ fn cause(tracing: &AuditTracing, span: bool, event: bool) -> String {
     )
 }
 
-/// Whether our layer is in this thread's subscriber.
-fn is_default(tracing: &AuditTracing) -> bool {
+/// The level hint of our layer in this thread's subscriber; `None` if it is not there.
+fn installed_hint(tracing: &AuditTracing) -> Option<Option<LevelFilter>> {
     dispatcher::get_default(|dispatch| {
-        let installed = dispatch.downcast_ref::<AuditTracing>();
-        installed.is_some_and(|installed| Arc::ptr_eq(&installed.shared, &tracing.shared))
+        let installed = dispatch.downcast_ref::<AuditTracing>()?;
+        Arc::ptr_eq(&installed.shared, &tracing.shared).then_some(installed.level_hint)
     })
 }
 

@@ -37,25 +37,20 @@ struct Draft {
 }
 
 impl AuditSpan {
-    /// A span that was opened with these facts. `below` is the nearest audit span around it.
+    /// A span that was opened with these facts, in this scope.
     pub(super) fn open(
         name: &'static str,
         mut facts: Facts,
         scope: Option<AuditScope>,
-        below: Option<&Self>,
         shared: &Shared,
     ) -> Self {
         facts.action.get_or_insert_with(|| name.into());
-        if let Some(scope) = scope.as_ref().filter(|scope| !is_within(below, scope)) {
-            match name_scope(facts, scope) {
-                Ok(target) => {
-                    return Self {
-                        scope: Some(scope.clone()),
-                        kind: Kind::Naming(Arc::new(Mutex::new(target))),
-                    };
-                }
-                Err(back) => facts = back,
-            }
+        let mut facts = Some(facts);
+        if let Some(kind) = scope
+            .as_ref()
+            .and_then(|scope| name_scope(&mut facts, scope))
+        {
+            return Self { scope, kind };
         }
         let begun = match &scope {
             Some(scope) => scope.recorder().now(),
@@ -67,7 +62,9 @@ impl AuditSpan {
             begun,
             returned: false,
         };
-        facts.apply(&mut draft.record, &mut draft.target);
+        if let Some(facts) = facts {
+            facts.apply(&mut draft.record, &mut draft.target);
+        }
         let kind = Kind::Own(Arc::new(Mutex::new(draft)));
         Self { scope, kind }
     }
@@ -124,13 +121,12 @@ impl AuditSpan {
     }
 }
 
-/// Writes the facts into the scope's record if that has no action yet; else gives them back.
-/// Answers the target that they made.
-fn name_scope(facts: Facts, scope: &AuditScope) -> Result<Option<Target>, Facts> {
+/// Writes the facts into the scope's record if that has no action yet; else leaves them.
+fn name_scope(facts: &mut Option<Facts>, scope: &AuditScope) -> Option<Kind> {
     if scope.is_finished() {
-        return Err(facts);
+        return None;
     }
-    let (mut facts, mut target) = (Some(facts), None);
+    let mut target = None;
     scope.amend(Said::What, |record| {
         // Of several at once, one is the first.
         if record.action.is_unknown()
@@ -139,11 +135,6 @@ fn name_scope(facts: Facts, scope: &AuditScope) -> Result<Option<Target>, Facts>
             facts.apply(record, &mut target);
         }
     });
-    facts.map_or(Ok(target), Err)
-}
-
-/// Whether the scope's own record is not for the span to name: another audit span of it is around.
-fn is_within(below: Option<&AuditSpan>, scope: &AuditScope) -> bool {
-    let around = below.and_then(|span| span.scope.as_ref());
-    around.is_some_and(|around| around.id() == scope.id())
+    let named = facts.is_none();
+    named.then(|| Kind::Naming(Arc::new(Mutex::new(target))))
 }

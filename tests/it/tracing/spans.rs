@@ -2,37 +2,10 @@
 
 use std::{future::pending, time::Duration};
 
-use serde_json::json;
-use tower_audit::{
-    Actor, AuditTracing, Record, assert_recorded,
-    record::{ActorType, Outcome},
-    testing::TestTrail,
-};
-use tracing::{Instrument, Span, field::Empty, instrument, subscriber::DefaultGuard};
-use tracing_subscriber::layer::SubscriberExt;
+use tower_audit::{Actor, Record, assert_recorded};
+use tracing::{Instrument, Span, field::Empty, instrument};
 
-/// A trail that listens to this thread, until the guard is dropped.
-fn listening() -> (TestTrail, AuditTracing, DefaultGuard) {
-    let tracing = AuditTracing::new();
-    let subscriber = tracing_subscriber::registry().with(tracing.clone());
-    let guard = tracing::subscriber::set_default(subscriber);
-    let trail = TestTrail::with(|builder| builder.tracing(tracing.clone()));
-    (trail, tracing, guard)
-}
-
-/// Runs the work as a request does: in a scope without an action.
-async fn request<T>(trail: &TestTrail, work: impl Future<Output = T>) -> T {
-    let mut draft = Record::default().actor(Actor::user("146"));
-    draft.context.request_id = Some("r-1".into());
-    trail.audit().scope(draft).run(work).await
-}
-
-fn actions(trail: &TestTrail) -> Vec<String> {
-    let records = trail.records().into_iter();
-    records
-        .map(|record| record.action.as_str().to_owned())
-        .collect()
-}
+use super::{actions, listening, request};
 
 #[instrument(target = "audit", name = "document.create", skip_all, fields(target.id = %id, detail.size = id.len()))]
 async fn create(id: &str) {
@@ -115,6 +88,27 @@ async fn a_span_within_the_naming_one_is_a_record_of_its_own() {
     })
     .await;
     assert_eq!(actions(&trail), ["document.create", "order.place"]);
+}
+
+#[tokio::test]
+async fn an_event_without_an_action_is_of_the_nearest_span_or_job() {
+    let (trail, _tracing, _guard) = listening();
+    let say = |n: u8| tracing::info!(target: "audit", { detail.n = n }, "said");
+    request(&trail, async {
+        let outer = tracing::info_span!(target: "audit", "order.place").entered();
+        tracing::info_span!(target: "audit", "order.pay").in_scope(|| say(2));
+        drop(outer);
+        say(1);
+    })
+    .await;
+    assert_recorded!(trail, {"action": "order.pay", "details": {"n": 2}});
+    assert_recorded!(trail, {"action": "order.place", "details": {"n": 1}});
+
+    let job = trail.audit().scope(Record::system("mail.send"));
+    let span = tracing::info_span!(target: "audit", "queue.drain");
+    job.run(async { say(3) }).instrument(span).await;
+    assert_recorded!(trail, {"action": "mail.send", "details": {"n": 3}});
+    assert_recorded!(trail, {"action": "queue.drain", "outcome": "unknown"});
 }
 
 #[tokio::test]
@@ -222,131 +216,4 @@ mod returns {
         assert_recorded!(trail, {"action": "report.wait", "outcome": "cancelled"});
         assert_eq!(trail.records().len(), 2);
     }
-}
-
-// Trap R7: without `skip_all` every argument is a field.
-#[tokio::test]
-async fn an_argument_without_a_documented_name_never_reaches_the_trail() {
-    struct Password(&'static str);
-    impl std::fmt::Debug for Password {
-        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            panic!("{} was formatted", self.0)
-        }
-    }
-    #[instrument(target = "audit", name = "user.login")]
-    async fn login(user: &str, password: Password, token: &str) -> usize {
-        user.len() + password.0.len() + token.len()
-    }
-    let (trail, tracing, _guard) = listening();
-    request(&trail, login("alice", Password("CANARY-1"), "CANARY-2")).await;
-    login("alice", Password("CANARY-1"), "CANARY-2").await;
-    let text = trail.lines().concat();
-    assert_eq!(actions(&trail), ["user.login", "user.login"]);
-    assert!(
-        !text.contains("CANARY") && !text.contains("alice"),
-        "{text}"
-    );
-    assert_eq!(tracing.counts().ignored_fields, 6);
-}
-
-#[test]
-fn what_comes_before_the_start_is_kept_up_to_a_bound_and_written_by_it() {
-    let tracing = AuditTracing::new();
-    let _guard =
-        tracing::subscriber::set_default(tracing_subscriber::registry().with(tracing.clone()));
-    for n in 0..AuditTracing::MAX_EARLY + 3 {
-        tracing::info!(target: "audit", action = "config.read", detail.n = n);
-    }
-    assert_eq!(tracing.counts().early_dropped, 3);
-    let trail = TestTrail::with(|builder| builder.tracing(tracing.clone()));
-    let numbers: Vec<_> = trail
-        .records()
-        .iter()
-        .map(|record| record.details["n"].clone())
-        .collect();
-    let kept: Vec<_> = (0..AuditTracing::MAX_EARLY).map(|n| json!(n)).collect();
-    assert_eq!(numbers, kept);
-}
-
-#[test]
-fn after_the_shutdown_records_are_counted_until_another_trail_is_attached() {
-    let (trail, tracing, _guard) = listening();
-    let _ = trail.shutdown();
-    tracing::info!(target: "audit", action = "config.read");
-    assert_eq!(tracing.counts().refused, 1);
-    let next = TestTrail::with(|builder| builder.tracing(tracing.clone()));
-    tracing::info!(target: "audit", action = "config.write");
-    assert_eq!(actions(&next), ["config.write"]);
-}
-
-#[test]
-fn the_layer_keeps_no_trail_alive() {
-    let (trail, tracing, _guard) = listening();
-    let disk = trail.disk().clone();
-    drop(trail);
-    tracing::info!(target: "audit", action = "config.read");
-    assert_eq!(tracing.counts().refused, 1);
-    let next = TestTrail::on(&disk, |builder| builder);
-    assert_recorded!(next, {"action": "audit.start", "details": {"last_run": "in order"}});
-}
-
-#[test]
-fn an_event_that_nobody_can_place_is_counted() {
-    let (trail, tracing, _guard) = listening();
-    tracing::info!(target: "audit", "somebody logged in");
-    tracing::info!(target: "auditor", action = "not.ours");
-    tracing::info!(action = "not.ours");
-    assert_eq!(actions(&trail), [""; 0]);
-    assert_eq!(tracing.counts().ignored_events, 1);
-}
-
-#[test]
-fn every_documented_field_has_its_place_in_the_record() {
-    let (trail, tracing, _guard) = listening();
-    tracing::info!(
-        target: "audit",
-        action = "member.add", category = "team", outcome = "failure", reason = "full",
-        error = "limit", error.type = "QuotaError", error.code = 409,
-        actor.type = "service", actor.id = 7, actor.name = "sync", actor.email = "s@example.org",
-        actor.claimed = "root", actor.auth_method = "mtls",
-        target.type = "user", target.id = "u1", target.name = "Alice",
-    );
-    tracing::info!(
-        target: "audit",
-        action = "member.add",
-        tenant.id = "t1", tenant.name = "T", tenant.domain = "t.example.org",
-        application.id = "web", application.name = "Console",
-        change.role.previous = "guest", change.role.current = "admin", change.limit.current = 5,
-        detail.a.b = true, detail.a.c = 1.5, detail.list = ?[1, 2],
-    );
-    assert_recorded!(trail, {
-        "action": "member.add", "category": "team", "outcome": "failure", "reason": "full",
-        "error": {"message": "limit", "type": "QuotaError", "code": "409"},
-        "actor": {"type": "service", "id": "7", "name": "sync", "email": "s@example.org",
-                  "claimed": "root", "auth_method": "mtls"},
-        "targets": [{"type": "user", "id": "u1", "name": "Alice"}]
-    });
-    assert_recorded!(trail, {
-        "tenant": {"id": "t1", "name": "T", "domain": "t.example.org"},
-        "application": {"id": "web", "name": "Console"},
-        "changes": [{"field": "role", "previous": "guest", "current": "admin"}, {"field": "limit", "current": 5}],
-        "details": {"a": {"b": true, "c": 1.5}, "list": "[1, 2]"}
-    });
-    assert_eq!(tracing.counts().ignored_fields, 0);
-}
-
-#[test]
-fn an_actor_is_completed_or_replaced_as_its_id_says() {
-    let (trail, _tracing, _guard) = listening();
-    let kind = |n: usize| trail.records()[n].actor.clone().map(|actor| actor.kind);
-    tracing::info!(target: "audit", action = "user.login", actor.claimed = "alice");
-    tracing::info!(target: "audit", action = "user.login", actor.id = 146);
-    assert_eq!(kind(0), Some(ActorType::Anonymous));
-    assert_eq!(kind(1), Some(ActorType::User));
-    let span = tracing::info_span!(target: "audit", "user.switch", actor.id = 1, actor.name = "Alice", actor.email = Empty);
-    span.record("actor.email", "a@example.org");
-    span.in_scope(|| tracing::info!(target: "audit", { actor.id = 2 }, "switched"));
-    drop(span);
-    assert_eq!(trail.records()[2].actor, Some(Actor::user("2")));
-    assert_eq!(trail.records()[2].outcome, Some(Outcome::Unknown));
 }
