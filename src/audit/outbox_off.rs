@@ -13,7 +13,7 @@ use super::{
 
 /// What the builder was given: nothing.
 #[derive(Debug, Default)]
-pub(super) struct Given;
+pub(super) struct Given {}
 
 /// What removes rows: nothing.
 #[derive(Debug)]

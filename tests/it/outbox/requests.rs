@@ -18,6 +18,8 @@ use super::Service;
 async fn ask(trail: &TestTrail, service: &Service, method: Method, path: &str) -> String {
     let (pool, outbox) = (service.pool.clone(), service.outbox.clone());
     let handler = async move |scope: AuditScope, request: Request<Body>| {
+        scope.detail("note", "came with s3cr3t-t0k3n-0f-146");
+        scope.detail("password", "hunter2hunter2");
         let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
         outbox.record_in(&mut tx, &scope.draft()).await.unwrap();
         if request.uri().path() == "/documents/full" {
@@ -38,6 +40,7 @@ async fn ask(trail: &TestTrail, service: &Service, method: Method, path: &str) -
         .method(method)
         .uri(path)
         .header(header::USER_AGENT, "curl/8.14")
+        .header(header::AUTHORIZATION, "Bearer s3cr3t-t0k3n-0f-146")
         .body(Body::empty())
         .unwrap();
     let app = app.layer(trail.audit().layer());
@@ -47,7 +50,7 @@ async fn ask(trail: &TestTrail, service: &Service, method: Method, path: &str) -
 }
 
 #[tokio::test]
-async fn a_row_says_what_the_request_says() {
+async fn a_row_says_what_the_request_says_and_nothing_secret() {
     let service = Service::new().await;
     let trail = service.trail(&TestDisk::new());
     let row = ask(&trail, &service, Method::POST, "/documents/7").await;
@@ -57,6 +60,10 @@ async fn a_row_says_what_the_request_says() {
         "\"outcome\":\"unknown\"",
     ] {
         assert!(row.contains(said), "{said}: {row}");
+    }
+    // These bytes rest in a database.
+    for secret in ["s3cr3t-t0k3n-0f-146", "hunter2"] {
+        assert!(!row.contains(secret), "{secret}: {row}");
     }
     let _ = trail.shutdown();
     assert_recorded!(trail, {"action": "POST /documents/{id}", "outcome": "success"});
