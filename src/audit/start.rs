@@ -78,16 +78,12 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let base = base(&builder, &duties);
     let opened = open(&base, builder.on_damage)?;
     let inbox = opened.inbox().clone();
-    let rules = Rules::new(builder.policy, builder.catalogue, chosen.key);
-    for (method, template) in &builder.routes {
-        rules.seen.tell(method, template);
-    }
     let recorder = Recorder::new(
         inbox,
         Arc::clone(&builder.clock),
         Arc::clone(&builder.ids),
         builder.service,
-        rules,
+        Rules::new(builder.policy, builder.catalogue, chosen.key).told(&builder.routes),
     );
     let listed = |sink: &SinkToAdd| format!("{} {}", sink.name, sink.sink.address());
     let sinks: Vec<String> = builder.sinks.iter().map(listed).collect();

@@ -29,6 +29,14 @@ impl Rules {
         }
     }
 
+    /// Also knows these routes, as method and template, before a request comes.
+    pub(crate) fn told(self, routes: &[(String, String)]) -> Self {
+        for (method, template) in routes {
+            self.seen.tell(method, template);
+        }
+        self
+    }
+
     /// The last thing before a record is written, so that nothing goes round it.
     pub(super) fn mask(&self, record: &mut Record, secrets: &[&str]) {
         self.catalogue.categorise(record);

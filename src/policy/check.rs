@@ -63,7 +63,7 @@ pub(super) fn actions(policy: &Policy, catalogue: &Catalogue) -> Result<(), Poli
 fn error(index: usize, rule: &Rule, (key, reason): Fault) -> PolicyError {
     PolicyError {
         line: rule.line,
-        rule: Some((index.saturating_add(1), rule.name.clone())),
+        rule: Some((index.saturating_add(1), rule.name.as_str().into())),
         ..PolicyError::new(key, reason)
     }
 }
@@ -197,7 +197,7 @@ fn hidden(rule: &Rule, earlier: &[Rule]) -> Option<Fault> {
 }
 
 /// Whether every request that one rule matches is matched by the other.
-fn covers(wide: &Rule, narrow: &Rule) -> bool {
+pub(super) fn covers(wide: &Rule, narrow: &Rule) -> bool {
     // Without a condition of a kind a rule is for all of that kind.
     fn all<T>(wide: &[T], narrow: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
         let one = |narrow| wide.iter().any(|wide| covers(wide, narrow));
@@ -205,7 +205,7 @@ fn covers(wide: &Rule, narrow: &Rule) -> bool {
     }
     let matched = narrow
         .matched
-        .or((!narrow.routes.is_empty()).then_some(true));
+        .or_else(|| (!narrow.routes.is_empty()).then_some(true));
     all(&wide.methods, &narrow.methods, |a, b| a.covers(b))
         && all(&wide.routes, &narrow.routes, |a, b| a.covers(b))
         && all(&wide.actions, &narrow.actions, |a, b| a.covers(b))

@@ -14,23 +14,23 @@ pub struct PolicyError {
     /// The character in the line, from 1 on.
     pub column: Option<usize>,
     /// The number of the rule, from 1 on, and its name.
-    pub rule: Option<(usize, String)>,
+    pub rule: Option<(usize, Box<str>)>,
     /// The key that is wrong, as it is called in a file: `assurance`, `redaction.mask`.
-    pub key: Option<String>,
+    pub key: Option<Box<str>>,
     /// What is wrong, and what would be right.
-    pub reason: String,
+    pub reason: Box<str>,
     /// Why the file could not be read.
     pub(super) cause: Option<Arc<io::Error>>,
 }
 
 impl PolicyError {
-    pub(super) fn new(key: &str, reason: impl Into<String>) -> Self {
+    pub(super) fn new(key: &str, reason: impl Into<Box<str>>) -> Self {
         Self {
             file: None,
             line: None,
             column: None,
             rule: None,
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             reason: reason.into(),
             cause: None,
         }

@@ -214,4 +214,6 @@ impl Policy {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -11,11 +11,21 @@ fn post(route: &str) -> Facts<'_> {
     Facts::new().method("POST").route(route)
 }
 
+fn hold_defaults<const N: usize>(table: [(&str, Facts<'_>, bool); N]) {
+    for (name, facts, expected) in table {
+        let decision = Policy::default().at_end(&facts, None);
+        assert_eq!(decision.record, expected, "{name}");
+        assert_eq!(decision.assurance, Assurance::Durable, "{name}");
+        assert_eq!(decision.on_failure, OnFailure::Continue, "{name}");
+    }
+}
+
 #[test]
-fn default_records_unsafe_methods_refusals_faults_and_what_is_annotated() {
-    let policy = Policy::default();
-    let delete = Facts::new().method("DELETE");
-    for (name, facts, expected) in [
+fn default_records_unsafe_methods_on_a_route() {
+    let head = Facts::new().method("HEAD").route("/a");
+    let purge = Facts::new().method("PURGE").route("/a");
+    let nowhere = Facts::new().method("DELETE");
+    hold_defaults([
         (
             "read",
             get("/a").status(200).outcome(Outcome::Success),
@@ -27,23 +37,14 @@ fn default_records_unsafe_methods_refusals_faults_and_what_is_annotated() {
             false,
         ),
         (
-            "head",
-            Facts::new().method("HEAD").route("/a").status(200),
+            "read, client gone",
+            get("/a").outcome(Outcome::Cancelled),
             false,
         ),
+        ("head", head.status(200), false),
         (
             "write",
             post("/a").status(201).outcome(Outcome::Success),
-            true,
-        ),
-        (
-            "write, no route",
-            delete.status(404).outcome(Outcome::Failure),
-            false,
-        ),
-        (
-            "other method",
-            Facts::new().method("PURGE").route("/a").status(200),
             true,
         ),
         (
@@ -52,14 +53,22 @@ fn default_records_unsafe_methods_refusals_faults_and_what_is_annotated() {
             true,
         ),
         (
-            "read, client gone",
-            get("/a").outcome(Outcome::Cancelled),
+            "write, no route",
+            nowhere.status(404).outcome(Outcome::Failure),
             false,
         ),
+        ("other method", purge.status(200), true),
+    ]);
+}
+
+#[test]
+fn default_records_refusals_faults_and_what_is_annotated() {
+    let nowhere = Facts::new().method("DELETE");
+    hold_defaults([
         ("401", get("/a").status(401).outcome(Outcome::Denied), true),
         (
             "401, no route",
-            delete.status(401).outcome(Outcome::Denied),
+            nowhere.status(401).outcome(Outcome::Denied),
             true,
         ),
         ("403", get("/a").status(403), true),
@@ -73,12 +82,7 @@ fn default_records_unsafe_methods_refusals_faults_and_what_is_annotated() {
             true,
         ),
         ("annotated", get("/a").status(200).annotated(true), true),
-    ] {
-        let decision = policy.at_end(&facts, None);
-        assert_eq!(decision.record, expected, "{name}");
-        assert_eq!(decision.assurance, Assurance::Durable, "{name}");
-        assert_eq!(decision.on_failure, OnFailure::Continue, "{name}");
-    }
+    ]);
 }
 
 #[test]
@@ -264,7 +268,7 @@ fn strict_and_refuse_are_decided_on_arrival() {
                 .status(401)
                 .assurance(Assurance::Buffered),
         )
-        .rule(role.clone().assurance(Assurance::Strict))
+        .rule(role.assurance(Assurance::Strict))
         .rule(
             Rule::new("users")
                 .action("user.*")
@@ -316,13 +320,19 @@ fn strict_and_refuse_are_decided_on_arrival() {
         let arrival = policy.on_arrival(&facts, declared);
         assert_eq!((arrival.assurance, arrival.on_failure), expected, "{name}");
     }
-    let weaker = Policy::new().rule(role.assurance(Assurance::Buffered));
-    let arrival = weaker.on_arrival(&post("/role"), strict);
-    assert_eq!(
-        arrival.assurance,
-        Assurance::Buffered,
-        "the rule wins over the catalogue"
-    );
+}
+
+#[test]
+fn the_assurance_of_a_rule_wins_over_the_catalogue() {
+    let role = Rule::new("role")
+        .route("/role")
+        .assurance(Assurance::Buffered);
+    let policy = Policy::new().rule(role);
+    let strict = Some(Assurance::Strict);
+    let arrival = policy.on_arrival(&post("/role"), strict);
+    assert_eq!(arrival.assurance, Assurance::Buffered);
+    let end = policy.at_end(&post("/role"), strict);
+    assert_eq!(end.assurance, Assurance::Buffered);
 }
 
 #[test]

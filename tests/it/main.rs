@@ -33,6 +33,9 @@ mod input;
 #[cfg(feature = "testing")]
 mod input_records;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod inventory;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "metrics"))]
@@ -43,6 +46,9 @@ mod outbox;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod panics;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod policy;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use tower_audit::{evidence::TreeHead, verify::Expected};
+use tower_audit::{evidence::TreeHead, record::ActorType, verify::Expected};
 use uuid::Uuid;
 
-use crate::filter::Filter;
+use crate::filter::{Filter, OUTCOMES};
 
 /// Looks at audit trails and stores: who did what, and whether all of it is still there.
 #[derive(Debug, Parser)]
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Deliver the records of a journal to a sink, once
     #[command(after_help = REPLAY)]
     Replay(ReplayArgs),
+    /// Check a policy file, and show what it makes of a request
+    #[command(after_help = POLICY)]
+    Policy(PolicyArgs),
 }
 
 const VERIFY: &str = "\
@@ -105,6 +108,18 @@ A sink that keeps its own position gets only what it has not. The cursors of a s
 moved, and it may run meanwhile. With --dead, what a sink refused is delivered again, from the
 dead letters kept under its name; the file stays: remove it when all went well.
 Exit codes: 0 everything is delivered, 1 some records were refused or are gone, 2 it was given up.";
+
+const POLICY: &str = "\
+Examples:
+  tower-audit policy policy.toml
+  tower-audit policy policy.toml --explain DELETE '/documents/{id}'
+  tower-audit policy policy.toml --explain POST /login --action user.login --status 401
+  tower-audit policy policy.toml --explain GET - --status 404
+
+The route is its template, or - for a request on no route. Without --status, --outcome and --actor
+only the arrival is explained. An outcome that is not given follows from the status. What a rule
+asks for by action is held against the service's catalogue when the service starts.
+Exit codes: 0 the file can be used, 1 it cannot, 2 it could not be read.";
 
 #[derive(Debug, ClapArgs)]
 #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["dir", "store"])))]
@@ -192,6 +207,33 @@ pub(crate) struct SessionHashArgs {
     pub(crate) key_file: Option<PathBuf>,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PolicyArgs {
+    /// The policy, a TOML file
+    pub(crate) file: PathBuf,
+    /// Show which rules decide about such a request, and why
+    #[arg(long, num_args = 2, value_names = ["METHOD", "ROUTE"], allow_hyphen_values = true)]
+    pub(crate) explain: Option<Vec<String>>,
+    /// The action that the catalogue gives the route
+    #[arg(long, requires = "explain")]
+    pub(crate) action: Option<String>,
+    /// The handler or the catalogue says something about it
+    #[arg(long, requires = "explain")]
+    pub(crate) annotated: bool,
+    /// The status of the response
+    #[arg(long, requires = "explain", value_parser = clap::value_parser!(u16).range(100..=999))]
+    pub(crate) status: Option<u16>,
+    /// Success, failure, denied, error, cancelled or unknown
+    #[arg(long, requires = "explain", value_parser = OUTCOMES, hide_possible_values = true)]
+    pub(crate) outcome: Option<String>,
+    /// Who acted: user, service, system, anonymous or unknown
+    #[arg(long, requires = "explain", value_name = "TYPE", value_parser = actor)]
+    pub(crate) actor: Option<ActorType>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How many records are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
@@ -204,6 +246,11 @@ fn limit(text: &str) -> Result<Limit, String> {
             Ok(limit) => Ok(Limit(Some(limit))),
         },
     }
+}
+
+fn actor(text: &str) -> Result<ActorType, String> {
+    ActorType::from_word(text)
+        .ok_or_else(|| "write user, service, system, anonymous or unknown".into())
 }
 
 fn expected(text: &str) -> Result<Expected, String> {

@@ -31,7 +31,7 @@ pub(crate) struct Filter {
     pub(crate) to: Option<Timestamp>,
 }
 
-const OUTCOMES: [&str; 6] = [
+pub(crate) const OUTCOMES: [&str; 6] = [
     "success",
     "failure",
     "denied",

@@ -7,6 +7,7 @@ mod args;
 mod exit;
 mod filter;
 mod output;
+mod policy;
 mod query;
 mod replay;
 mod session_hash;
@@ -39,6 +40,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Tail(args) => block_on(tail::run(&args, output)),
         Command::SessionHash(args) => session_hash::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
+        Command::Policy(args) => policy::run(&args, output),
     }
 }
 

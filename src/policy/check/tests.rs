@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    policy::Until,
+    policy::{AddressForm, Until},
     record::{ActorType, Declaration, Outcome},
 };
 
@@ -16,39 +16,69 @@ fn catalogue() -> Catalogue {
     .unwrap()
 }
 
+/// Holds the error of each policy against what it must say.
+fn told<const N: usize>(table: [(Vec<Rule>, &str); N]) {
+    for (rules, expected) in table {
+        let policy = rules.into_iter().fold(Policy::new(), Policy::rule);
+        let error = policy.check(&catalogue()).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+fn it() -> Rule {
+    Rule::new("it")
+}
+
 #[test]
-fn impossible_rules_are_refused_with_the_way_out() {
-    let rule = |name: &str| Rule::new(name);
-    let strict = || rule("it").assurance(Assurance::Strict);
+fn a_name_or_pattern_that_cannot_be_is_refused() {
     let long = "x".repeat(129);
-    let table = [
+    told([
         (
-            vec![rule(" ")],
+            vec![Rule::new(" ")],
             r#"rule 1 (" "): name: a rule needs a name"#,
         ),
-        (vec![rule("a\u{202e}")], "characters that can be seen"),
-        (vec![rule(&long)], "at most 128 bytes"),
+        (vec![Rule::new("a\u{202e}")], "characters that can be seen"),
+        (vec![Rule::new(&long)], "at most 128 bytes"),
         (
-            vec![rule("a").method("post")],
-            r#"rule 1 ("a"): method: "post""#,
+            vec![it().method("post")],
+            r#"rule 1 ("it"): method: "post""#,
         ),
-        (vec![rule("a").route("admin")], "begin it with a slash"),
-        (vec![rule("a").action("user*")], "write user.login"),
-        (vec![rule("a").status(99)], "status: 99 is no range"),
-        (vec![rule("a").matched(false).route("/a")], "remove one"),
+        (vec![it().route("admin")], "begin it with a slash"),
+        (vec![it().action("user*")], "write user.login"),
+        (vec![it().status(99)], "status: 99 is no range"),
+        (vec![it().matched(false).route("/a")], "remove one"),
+    ]);
+}
+
+#[test]
+fn a_rule_that_skips_asks_for_nothing_else() {
+    told([
         (
-            vec![rule("a").skip().assurance(Assurance::Durable)],
+            vec![it().skip().assurance(Assurance::Durable)],
             "assurance: the rule skips",
         ),
         (
-            vec![rule("a").skip().on_failure(OnFailure::Refuse)],
+            vec![it().skip().on_failure(OnFailure::Refuse)],
             "on_failure: the rule skips",
         ),
-        (vec![rule("a").skip().keep_path()], "keep: the rule skips"),
         (
-            vec![strict().outcome(Outcome::Denied)],
-            "assurance: strict must be known when a request arrives, and outcome is known only at the end: name the method",
+            vec![it().skip().until(Until::Body)],
+            "until: the rule skips",
         ),
+        (
+            vec![it().skip().address(AddressForm::Off)],
+            "address: the rule skips",
+        ),
+        (vec![it().skip().keep_path()], "keep: the rule skips"),
+    ]);
+}
+
+#[test]
+fn what_is_decided_on_arrival_is_not_asked_for_by_the_end() {
+    let strict = || it().assurance(Assurance::Strict);
+    let words = "assurance: strict must be known when a request arrives, and outcome is known only at the end: name the method";
+    told([
+        (vec![strict().outcome(Outcome::Denied)], words),
         (
             vec![strict().status(200)],
             "status is known only at the end",
@@ -62,11 +92,11 @@ fn impossible_rules_are_refused_with_the_way_out() {
             "annotated is known only at the end",
         ),
         (
-            vec![rule("a").on_failure(OnFailure::Refuse).status(200)],
+            vec![it().on_failure(OnFailure::Refuse).status(200)],
             "on_failure: refuse must be known",
         ),
         (
-            vec![rule("a").keep_path().status(200)],
+            vec![it().keep_path().status(200)],
             "keep: what is kept of a request must be known",
         ),
         (vec![strict().action("user.login")], "gives no route"),
@@ -74,34 +104,35 @@ fn impossible_rules_are_refused_with_the_way_out() {
             vec![strict().action("user.delete").method("POST")],
             "gives no route",
         ),
+    ]);
+}
+
+#[test]
+fn nothing_secret_or_nameless_is_kept() {
+    told([
         (
-            vec![rule("a").keep_header("Cookie")],
+            vec![it().keep_header("Cookie")],
             "the header cookie carries credentials",
         ),
-        (vec![rule("a").keep_header("a b")], "is no name of a header"),
-        (vec![rule("a").keep_query("")], "need a name"),
-        (vec![rule("a").target_parameter("", "id")], "need a name"),
-        (
-            vec![rule("a").route("/a"), rule("a").route("/b")],
-            r#"rule 2 ("a"): name: rule 1 has the same name"#,
-        ),
-        (
-            vec![rule("a"), rule("b").route("/b")],
-            r#"rule 2 ("b"): name: this rule can never match: rule 1 ("a") comes first"#,
-        ),
-    ];
-    for (rules, expected) in table {
-        let policy = rules.into_iter().fold(Policy::new(), Policy::rule);
-        let error = policy.check(&catalogue()).expect_err(expected).to_string();
-        assert!(error.contains(expected), "{expected}: {error}");
-    }
+        (vec![it().keep_header("a b")], "is no name of a header"),
+        (vec![it().keep_query("")], "need a name"),
+        (vec![it().target_parameter("", "id")], "need a name"),
+    ]);
+}
+
+#[test]
+fn a_rule_that_is_behind_another_is_refused_with_its_number() {
+    let b = || Rule::new("b").route("/b");
+    let same = r#"rule 2 ("b"): name: rule 1 has the same name"#;
+    let hidden = r#"rule 2 ("b"): name: this rule can never match: rule 1 ("it") comes first"#;
+    told([(vec![b(), b()], same), (vec![it(), b()], hidden)]);
+}
+
+#[test]
+fn a_rate_of_nothing_is_refused() {
     let error = Policy::new().flood_per_minute(Some(0)).check(&catalogue());
-    assert!(
-        error
-            .unwrap_err()
-            .to_string()
-            .starts_with("flood.per_minute: 0 would")
-    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("flood.per_minute: 0 would"), "{error}");
 }
 
 #[test]

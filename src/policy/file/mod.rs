@@ -6,7 +6,7 @@
 mod read;
 mod rule;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use toml::de::DeTable;
 
@@ -15,7 +15,7 @@ use super::{Policy, PolicyError, Redaction, check};
 
 /// The keys of a file.
 const KEYS: [&str; 4] = ["defaults", "rule", "redaction", "flood"];
-const REDACTION: [&str; 4] = ["mask", "drop", "hash", "allow"];
+const REDACTION: [&str; 5] = ["defaults", "mask", "drop", "hash", "allow"];
 const FLOOD: [&str; 1] = ["per_minute"];
 
 impl Policy {
@@ -102,14 +102,33 @@ fn rules(policy: Policy, value: &Value<'_>, text: &str) -> Read<Policy> {
         })
 }
 
-fn redaction(table: &DeTable<'_>) -> Read<Redaction> {
-    let redaction = Redaction::default();
+fn redaction<'a>(table: &'a DeTable<'_>) -> Read<Redaction> {
+    let mut redaction = match table.get("defaults") {
+        Some(value) if !flag(value, "redaction.defaults")? => Redaction::none(),
+        _ => Redaction::default(),
+    };
+    let mut listed: BTreeMap<&str, &str> = BTreeMap::new();
     for (key, value) in table {
-        let name = key.get_ref().as_ref();
-        if !REDACTION.contains(&name) {
-            return Err(Wrong::unknown(key, "redaction.", &REDACTION));
+        let list = key.get_ref().as_ref();
+        let rule: fn(Redaction, &'a str) -> Redaction = match list {
+            "defaults" => continue,
+            "mask" => Redaction::mask,
+            "drop" => Redaction::drop_key,
+            "hash" => Redaction::hash,
+            "allow" => Redaction::allow,
+            _ => return Err(Wrong::unknown(key, "redaction.", &REDACTION)),
+        };
+        let path = format!("redaction.{list}");
+        for name in texts(value, &path)? {
+            if !name.contains(char::is_alphanumeric) {
+                return Err(Wrong::new(value, &path, "a key without a letter is no key"));
+            }
+            if let Some(other) = listed.insert(name, list) {
+                let reason = format!("{name:?} is in {other} already: name it once");
+                return Err(Wrong::new(value, &path, reason));
+            }
+            redaction = rule(redaction, name);
         }
-        let _ = texts(value, &format!("redaction.{name}"))?;
     }
     Ok(redaction)
 }

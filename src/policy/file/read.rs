@@ -66,7 +66,7 @@ impl Wrong {
         PolicyError {
             line: Some(line),
             column: Some(column),
-            key: self.key,
+            key: self.key.map(String::into_boxed_str),
             ..PolicyError::new("", self.reason)
         }
     }

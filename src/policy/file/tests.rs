@@ -110,16 +110,46 @@ fn the_defaults_and_the_folding_can_be_switched_off() {
     }
 }
 
+#[test]
+fn the_redaction_of_a_file_is_that_of_the_code() {
+    let read = Policy::from_toml(
+        r#"
+        [redaction]
+        mask = ["iban", "salary"]
+        drop = "raw_request"
+        hash = ["customer_number"]
+        allow = ["next_page_token"]
+        "#,
+    );
+    let code = Redaction::default()
+        .allow("next_page_token")
+        .drop_key("raw_request")
+        .hash("customer_number")
+        .mask("iban")
+        .mask("salary");
+    let shown = |redaction: &Redaction| format!("{redaction:?}");
+    assert_eq!(shown(read.unwrap().mask()), shown(&code));
+    let none = Policy::from_toml("redaction.defaults = false").unwrap();
+    assert_eq!(shown(none.mask()), shown(&Redaction::none()));
+}
+
 /// A rule of this name with these lines.
 fn with(lines: &str) -> String {
     format!("[[rule]]\nname = \"it\"\n{lines}")
 }
 
+/// Holds the error of each text against what it must say.
+fn told(table: &[(&str, &str)]) {
+    for (text, expected) in table {
+        let error = Policy::from_toml(text).expect_err(text).to_string();
+        assert!(error.contains(expected), "{text}\n{expected}\n{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
 #[test]
-fn mistakes_are_told_with_line_key_and_the_way_out() {
-    let hidden = with("[[rule]]\nname = \"b\"\nroute = \"/b\"");
-    let late = with("status = 200\nassurance = \"strict\"");
-    for (text, expected) in [
+fn what_is_no_policy_is_told_with_its_line() {
+    told(&[
         ("x", "line 1:"),
         (
             "\n\nrules = 1",
@@ -135,78 +165,13 @@ fn mistakes_are_told_with_line_key_and_the_way_out() {
         ),
         ("[rule]\nname = \"a\"", "begin each with [[rule]]"),
         ("rule = [1]", "begin each with [[rule]]"),
-        (
-            "\n[[rule]]\nskip = true",
-            "line 2: name: a rule needs a name",
-        ),
-        (
-            "[[rule]]\nname = \"\"",
-            "line 2: rule 1 (\"\"): name: a rule needs a name",
-        ),
-        (
-            &with("methods = \"GET\""),
-            "line 3: methods: unknown key; expected one of: name, method",
-        ),
-        (
-            &with("method = 7"),
-            "line 3: method: a text expected, not a value of type integer",
-        ),
-        (
-            &with("method = []"),
-            "line 3: method: an empty list would match nothing",
-        ),
-        (
-            &with("method = [\"GET\",\n\n7]"),
-            "line 5: method: a text expected",
-        ),
-        (
-            &with("method = \"get\""),
-            "line 3: rule 1 (\"it\"): method: \"get\" matches no request",
-        ),
-        (
-            &with("route = \"a\""),
-            "line 3: rule 1 (\"it\"): route: \"a\" matches no route",
-        ),
-        (
-            &with("outcome = \"refused\""),
-            "line 3: outcome: \"refused\" is none of: success, failure",
-        ),
-        (&with("actor = \"nobody\""), "anonymous, unknown, none"),
-        (
-            &with("status = \"bad\""),
-            "line 3: status: a status expected, such as 401, \"4xx\"",
-        ),
-        (&with("status = 70000"), "a status expected"),
-        (&with("status = -1"), "a status expected"),
-        (
-            &with("status = 99"),
-            "line 3: rule 1 (\"it\"): status: 99 is no range",
-        ),
-        (
-            &with("assurance = \"sure\""),
-            "is none of: buffered, durable, strict",
-        ),
-        (&with("keep = true"), "line 3: keep: a table expected"),
-        (
-            &with("keep = { body = true }"),
-            "line 3: keep.body: unknown key; expected one of: path",
-        ),
-        (
-            &with("keep.headers = \"Cookie\""),
-            "line 3: rule 1 (\"it\"): keep: the header cookie",
-        ),
-        (
-            &with("target = { type = \"a\" }"),
-            "line 3: target: both are needed",
-        ),
-        (
-            &late,
-            "line 4: rule 1 (\"it\"): assurance: strict must be known when a request arrives",
-        ),
-        (
-            &hidden,
-            "line 4: rule 2 (\"b\"): name: this rule can never match",
-        ),
+        ("\"a\\nb\" = 1", "line 1: a\\nb: unknown key"),
+    ]);
+}
+
+#[test]
+fn a_wrong_flood_or_redaction_is_told_with_line_and_key() {
+    told(&[
         ("[flood]\nper_minute = 0", "flood.per_minute: 0 would fold"),
         (
             "[flood]\nper_minute = -1",
@@ -218,17 +183,110 @@ fn mistakes_are_told_with_line_key_and_the_way_out() {
         ),
         (
             "[redaction]\nmasks = []",
-            "line 2: redaction.masks: unknown key; expected one of: mask",
+            "line 2: redaction.masks: unknown key; expected one of: defaults",
         ),
         (
             "[redaction]\nmask = [1]",
             "line 2: redaction.mask: a text expected",
         ),
-        ("\"a\\nb\" = 1", "line 1: a\\nb: unknown key"),
+        (
+            "[redaction]\nmask = [\"-\"]",
+            "line 2: redaction.mask: a key without a letter",
+        ),
+        (
+            "[redaction]\nallow = \"pin\"\nmask = \"pin\"",
+            "line 3: redaction.mask: \"pin\" is in allow already",
+        ),
+    ]);
+}
+
+#[test]
+fn a_wrong_value_is_told_with_line_key_and_the_way_out() {
+    for (lines, expected) in [
+        (
+            "methods = \"GET\"",
+            "line 3: methods: unknown key; expected one of: name, method",
+        ),
+        (
+            "method = 7",
+            "line 3: method: a text expected, not a value of type integer",
+        ),
+        (
+            "method = []",
+            "line 3: method: an empty list would match nothing",
+        ),
+        (
+            "method = [\"GET\",\n\n7]",
+            "line 5: method: a text expected",
+        ),
+        (
+            "outcome = \"refused\"",
+            "line 3: outcome: \"refused\" is none of: success, failure",
+        ),
+        ("actor = \"nobody\"", "anonymous, unknown, none"),
+        (
+            "status = \"bad\"",
+            "line 3: status: a status expected, such as 401, \"4xx\"",
+        ),
+        ("status = 70000", "a status expected"),
+        ("status = -1", "a status expected"),
+        (
+            "assurance = \"sure\"",
+            "is none of: buffered, durable, strict",
+        ),
+        ("keep = true", "line 3: keep: a table expected"),
+        (
+            "keep = { body = true }",
+            "line 3: keep.body: unknown key; expected one of: path",
+        ),
+        (
+            "target = { type = \"a\" }",
+            "line 3: target: both are needed",
+        ),
     ] {
-        let error = Policy::from_toml(text).expect_err(text).to_string();
-        assert!(error.contains(expected), "{text}\n{expected}\n{error}");
-        assert!(!error.contains('\n'), "{error}");
+        told(&[(&with(lines), expected)]);
+    }
+}
+
+#[test]
+fn what_a_rule_cannot_do_is_told_with_line_and_key() {
+    told(&[
+        (
+            "\n[[rule]]\nskip = true",
+            "line 2: name: a rule needs a name",
+        ),
+        (
+            "[[rule]]\nname = \"\"",
+            "line 2: rule 1 (\"\"): name: a rule needs a name",
+        ),
+    ]);
+    for (lines, expected) in [
+        (
+            "method = \"get\"",
+            "line 3: rule 1 (\"it\"): method: \"get\" matches no request",
+        ),
+        (
+            "route = \"a\"",
+            "line 3: rule 1 (\"it\"): route: \"a\" matches no route",
+        ),
+        (
+            "status = 99",
+            "line 3: rule 1 (\"it\"): status: 99 is no range",
+        ),
+        (
+            "keep.headers = \"Cookie\"",
+            "line 3: rule 1 (\"it\"): keep: the header cookie",
+        ),
+        (
+            "status = 200\nassurance = \"strict\"",
+            "line 4: rule 1 (\"it\"): assurance: strict must be known when a request arrives",
+        ),
+        (
+            "[[rule]]\nname = \"b\"\nroute = \"/b\"",
+            "line 4: rule 2 (\"b\"): name: this rule can never match",
+        ),
+    ] {
+        told(&[(&with(lines), expected)]);
     }
 }
 

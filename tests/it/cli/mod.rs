@@ -1,5 +1,6 @@
 //! The command, run as people and scripts run it.
 
+mod policy;
 mod reading;
 mod replay;
 mod session;

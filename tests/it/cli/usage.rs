@@ -58,7 +58,15 @@ fn what_cannot_be_checked_is_exit_code_2_with_the_way_out() {
 #[test]
 fn help_shows_the_way() {
     let help = ended(0, &["--help"]);
-    let commands = ["verify", "stats", "query", "tail", "session-hash", "replay"];
+    let commands = [
+        "verify",
+        "stats",
+        "query",
+        "tail",
+        "session-hash",
+        "replay",
+        "policy",
+    ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         let help = ended(0, &[command, "--help"]);
