@@ -34,6 +34,7 @@ EXPECTED = {
     "logout": ("user.logout", "success", 204, "flapjack", "flapjack"),
     "after-logout": ("document.create", "denied", 401, None, "flapjack"),
     "slow": ("report.build", "success", 200, "admin", "admin"),
+    "upload-hangs": ("document.create", "failure", 408, "admin", "admin"),
     "proxied": ("user.login", "success", 200, "flapjack", "again"),
 }
 ADDRESSES = {"proxied": "198.51.100.7"}

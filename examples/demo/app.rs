@@ -1,13 +1,16 @@
 //! What the service holds, and its routes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
-    Router, middleware,
+    Router,
+    http::StatusCode,
+    middleware,
     routing::{get, post},
 };
 use tokio::sync::Mutex;
 use tower_audit::capture::ActorLayer;
+use tower_http::timeout::TimeoutLayer;
 
 use crate::{
     admin,
@@ -27,11 +30,14 @@ pub(crate) struct App {
 
 pub(crate) type Shared = axum::extract::State<Arc<App>>;
 
+/// How long a request may take: shorter than what a shutdown waits, so that each has its end then.
+const LONGEST: Duration = Duration::from_secs(8);
+
 /// The routes. The layer that audits goes around all of this, so that what authentication refuses
 /// is recorded too:
 ///
 /// ```text
-/// AuditLayer → sessions::authenticate → ActorLayer → handler
+/// AuditLayer → TimeoutLayer → sessions::authenticate → ActorLayer → handler
 /// ```
 pub(crate) fn router(app: Arc<App>) -> Router {
     let documents = get(documents::list).post(editing::create);
@@ -54,6 +60,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             sessions::authenticate,
+        ))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            LONGEST,
         ))
         .with_state(app)
 }

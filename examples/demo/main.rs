@@ -18,6 +18,7 @@ mod app;
 mod args;
 mod documents;
 mod editing;
+mod failure;
 mod login;
 mod odd;
 mod sessions;
@@ -25,20 +26,23 @@ mod stop;
 mod trail;
 mod users;
 
-use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Parser;
+use failure::Failure;
 
 /// How long requests that run may take to end, and then the trail to be delivered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
         .init();
     let args = args::Args::parse();
+    let listener = tokio::net::TcpListener::bind(args.listen).await;
+    let listener = listener.map_err(|error| Failure::new(&format!("{}: {error}", args.listen)))?;
     let audit = trail::start(&args).await?;
 
     let app = Arc::new(app::App::default());
@@ -49,7 +53,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ));
     let router = app::router(app).layer(trail::layer(&audit, &args));
 
-    let listener = tokio::net::TcpListener::bind(args.listen).await?;
     args.welcome(listener.local_addr()?);
     // The layer finds the peer's address in what this puts into each request.
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -65,6 +68,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if report.in_order {
         Ok(())
     } else {
-        Err("the trail was not closed in order".into())
+        Err(Failure::new("the trail was not closed in order"))
     }
 }

@@ -1,7 +1,5 @@
 //! The audit trail: where it is kept, what is recorded, and which actions there are.
 
-use std::error::Error;
-
 use tower_audit::{
     Audit, AuditLayer, Policy,
     capture::{ClientAddress, Session},
@@ -10,9 +8,9 @@ use tower_audit::{
     sink::SqliteSink,
 };
 
-use crate::{args::Args, login};
+use crate::{args::Args, failure::Failure, login};
 
-pub(crate) async fn start(args: &Args) -> Result<Audit, Box<dyn Error>> {
+pub(crate) async fn start(args: &Args) -> Result<Audit, Failure> {
     let policy = match &args.policy {
         Some(file) => Policy::from_toml_file(file)?,
         None => Policy::new().rule(Rule::new("health checks").route("/health").skip()),
