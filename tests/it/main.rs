@@ -27,6 +27,9 @@ mod endurance;
 #[cfg(feature = "testing")]
 mod flood;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod grpc;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod input;
 #[cfg(test)]
