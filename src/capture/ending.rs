@@ -201,7 +201,8 @@ impl Guard {
                 Passed::Folded => return Finish::Done,
             }
         }
-        let waits = decision.assurance > Assurance::Buffered;
+        // After an intent nothing less than `Strict` is promised.
+        let waits = decision.assurance > Assurance::Buffered || closed.has_intent();
         let urgency = if waits && !foldable {
             Urgency::Durable
         } else {

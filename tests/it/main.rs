@@ -69,6 +69,9 @@ mod stacks;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod strict;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "tracing"))]
