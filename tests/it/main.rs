@@ -16,6 +16,9 @@ mod client_address;
 #[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod context;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]

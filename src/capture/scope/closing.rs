@@ -115,7 +115,6 @@ impl AuditScope {
     }
 
     /// Learns the template of the route from within.
-    #[cfg(feature = "axum")]
     pub(in crate::capture) fn learn(&self, parts: &http::request::Parts) {
         if let Some(request) = self.request() {
             request.learn(parts);
