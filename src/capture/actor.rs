@@ -78,6 +78,7 @@ where
     fn call(&mut self, request: Request<B>) -> S::Future {
         let (parts, body) = request.into_parts();
         if let Some(scope) = parts.extensions.get::<AuditScope>() {
+            scope.learn(&parts);
             scope.ask_actor(&self.actor, &parts);
         }
         self.inner.call(Request::from_parts(parts, body))

@@ -43,6 +43,8 @@ pub(super) struct Ending {
     told: bool,
     /// Whether the trailers say how it ended.
     awaits_trailers: bool,
+    /// Whether the answer shows that there is no such method of gRPC.
+    is_astray: bool,
     /// The session that the response sets.
     session: Option<RawSession>,
     /// The id that a layer inside gave the request.
@@ -143,6 +145,9 @@ impl Guard {
         let Some(arrived) = self.scope.request() else {
             return Finish::Done;
         };
+        if ending.is_astray {
+            arrived.went_astray();
+        }
         let mut decision = None;
         let mut at_body = false;
         let closed = self.scope.close_unless(|record, annotated| {
@@ -171,13 +176,15 @@ impl Guard {
             recorder.tally(|tallies| &tallies.skipped);
             return Finish::Done;
         }
-        let mut record = of_service(std::mem::take(&mut *closed.record));
+        let mut record = std::mem::take(&mut *closed.record);
         let origins = arrived.origins();
         let client = origins.client;
         if origins.peer.is_none() {
             recorder.no_peer();
         }
         arrived.complete_from(&mut record, origins, decision.address, rules);
+        // Last, because closures of the layer and clients of gRPC name actions too.
+        let mut record = of_service(record);
         ending.conclude(&mut record);
         if let Some(request_id) = &ending.request_id {
             let given = || String::from_utf8_lossy(request_id.as_bytes()).into();
@@ -194,7 +201,8 @@ impl Guard {
                 Passed::Folded => return Finish::Done,
             }
         }
-        let waits = decision.assurance > Assurance::Buffered;
+        // After an intent nothing less than `Strict` is promised.
+        let waits = decision.assurance > Assurance::Buffered || closed.has_intent();
         let urgency = if waits && !foldable {
             Urgency::Durable
         } else {
@@ -238,6 +246,7 @@ impl Ending {
             judged: None,
             told: false,
             awaits_trailers: false,
+            is_astray: false,
             session: None,
             request_id: None,
         }
@@ -258,14 +267,29 @@ impl Ending {
             ending.outcome = outcome;
             ending.told = true;
         }
-        if arrived.is_grpc() && head.status == StatusCode::OK {
-            // Without trailers the code is in the head.
-            match grpc::code(&head.headers) {
-                Some(code) => ending.grpc(code),
-                None => ending.awaits_trailers = grpc::is_grpc(&head.headers),
-            }
+        if arrived.is_grpc() {
+            ending.of_grpc(head);
         }
         ending
+    }
+
+    fn of_grpc(&mut self, head: &response::Parts) {
+        let is_grpc = grpc::is_grpc(&head.headers);
+        // What stands before a gRPC server refuses in HTTP's words; it does not know the methods.
+        self.is_astray = !is_grpc
+            && match head.status {
+                StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
+                status => !status.is_client_error() && !status.is_server_error(),
+            };
+        if head.status == StatusCode::OK {
+            // Without trailers the code is in the head.
+            match grpc::code(&head.headers) {
+                Some(code) => self.grpc(code),
+                None => self.awaits_trailers = is_grpc,
+            }
+        }
     }
 
     /// Whether the trailers say how it ended.
@@ -284,6 +308,7 @@ impl Ending {
         if !self.told {
             self.outcome = code.outcome();
         }
+        self.is_astray |= code == grpc::Code::UNIMPLEMENTED;
         self.judged = code.status();
         self.fault = code.fault();
     }

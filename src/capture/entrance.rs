@@ -33,8 +33,9 @@ pub(super) enum Entrance {
 /// Looks at a request that arrives. Cheap: most of what it takes is only shared.
 pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entrance {
     let outer = parts.extensions.get::<AuditScope>();
-    if outer.is_some_and(|scope| scope.is_of(&config.recorder)) {
-        // Two layers of one trail: the outer one records.
+    if let Some(outer) = outer.filter(|scope| scope.is_of(&config.recorder)) {
+        // Two layers of one trail: the outer one records. This one may be inside of the router.
+        outer.learn(parts);
         return Entrance::Unseen;
     }
     let Some(arrived) = Arrived::look(config, parts) else {

@@ -31,6 +31,9 @@ const CODES: [(&str, u16); 17] = [
     ("UNAUTHENTICATED", 401),
 ];
 
+/// The longest name of a service or of a method that is believed, in bytes.
+const MAX_NAME: usize = 200;
+
 /// Whether a message is gRPC; gRPC-Web carries its trailers in the body, so it is not.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE) else {
@@ -38,6 +41,22 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     };
     let rest = kind.as_bytes().strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Whether a path is the full name of a method: `/package.Service/Method`.
+///
+/// What has another form is no name that a server can have, but may be anything.
+pub(super) fn is_method(path: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let parts = name.split('.');
+        name.len() <= MAX_NAME
+            && parts
+                .into_iter()
+                .all(|it| !it.is_empty() && it.bytes().all(is_part))
+    };
+    let names = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    names.is_some_and(|(service, method)| is_name(service) && is_name(method))
 }
 
 /// The code that headers or trailers carry.
@@ -51,6 +70,8 @@ pub(super) fn code(headers: &HeaderMap) -> Option<Code> {
 impl Code {
     /// What a call ends with that does not say its end.
     pub(super) const UNKNOWN: Self = Self(2);
+    /// What a call ends with for which there is no method.
+    pub(super) const UNIMPLEMENTED: Self = Self(12);
 
     const fn entry(self) -> (&'static str, u16) {
         let index = self.0 as usize;
@@ -101,6 +122,25 @@ mod tests {
             assert_eq!(is_grpc(&headers("content-type", kind)), expected, "{kind}");
         }
         assert!(!is_grpc(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn only_what_can_be_the_name_of_a_method_is_taken_for_one() {
+        for (path, expected) in [
+            ("/helloworld.Greeter/SayHello", true),
+            ("/Greeter/say_hello2", true),
+            ("/Greeter", false),
+            ("/Greeter/", false),
+            ("//SayHello", false),
+            ("/a..b/c", false),
+            ("/a/b/c", false),
+            ("/reset/T0k%2Fen", false),
+            ("/users/a@example.com", false),
+            ("Greeter/SayHello", false),
+        ] {
+            assert_eq!(is_method(path), expected, "{path}");
+        }
+        assert!(!is_method(&format!("/{}/b", "a".repeat(MAX_NAME + 1))));
     }
 
     // Trap C6: a 200 hides it.

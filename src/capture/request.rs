@@ -5,7 +5,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{HeaderValue, Method, header, request};
@@ -44,6 +47,8 @@ pub(super) struct Arrived {
     kept: Option<Box<Kept>>,
     arrival: Arrival,
     is_grpc: bool,
+    /// It said that it was gRPC, and turned out to be for no method of it.
+    is_astray: AtomicBool,
 }
 
 /// The template of a route.
@@ -52,13 +57,18 @@ pub(super) enum Template {
     /// As axum shares it.
     Matched(Matched),
     Given(Text),
+    /// The path of a gRPC call, which is the method's name: in the client's words, until the answer
+    /// shows that there is such a method. With it what axum matched, which then is only a prefix.
+    Called(Text, Option<Matched>),
 }
 
 impl Template {
-    fn as_str(&self) -> &str {
+    fn as_str(&self, is_astray: bool) -> Option<&str> {
         match self {
-            Self::Matched(matched) => matched.as_str(),
-            Self::Given(text) => text,
+            Self::Matched(matched) => Some(matched.as_str()),
+            Self::Given(text) => Some(text),
+            Self::Called(_, matched) if is_astray => matched.as_ref().map(Matched::as_str),
+            Self::Called(path, _) => Some(path),
         }
     }
 }
@@ -69,7 +79,9 @@ impl Arrived {
         let rules = config.recorder.rules();
         let is_grpc = grpc::is_grpc(&parts.headers);
         let template = template(config, parts, is_grpc);
-        let route = template.as_ref().map(Template::as_str);
+        let route = template
+            .as_ref()
+            .and_then(|template| template.as_str(false));
         let method = parts.method.as_str();
         if let Some(route) = route {
             rules.seen.note(method, route);
@@ -105,6 +117,7 @@ impl Arrived {
             kept,
             arrival,
             is_grpc,
+            is_astray: AtomicBool::new(false),
         };
         Some(arrived)
     }
@@ -145,7 +158,19 @@ impl Arrived {
 
     /// The template of the route, unless the request turned out to be for none.
     fn route(&self) -> Option<&str> {
-        self.template.get().map(Template::as_str)
+        let is_astray = self.is_astray.load(Ordering::Relaxed);
+        self.template.get()?.as_str(is_astray)
+    }
+
+    /// It was for no method of gRPC, whatever it said.
+    pub(super) fn went_astray(&self) {
+        self.is_astray.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the route is the name of a gRPC method.
+    fn is_call(&self) -> bool {
+        let is_astray = self.is_astray.load(Ordering::Relaxed);
+        !is_astray && matches!(self.template.get(), Some(Template::Called(..)))
     }
 
     /// Texts that must not be in any record: what the request proves itself with.
@@ -262,7 +287,7 @@ impl Arrived {
         }
         let method = &self.method;
         let name = match self.route() {
-            Some(route) if self.is_grpc => route.trim_start_matches('/').to_owned(),
+            Some(route) if self.is_call() => route.trim_start_matches('/').to_owned(),
             Some(route) => format!("{method} {route}"),
             None => method.to_string(),
         };
@@ -299,11 +324,17 @@ fn template(config: &Config, parts: &request::Parts, is_grpc: bool) -> Option<Te
     if let Some(given) = config.ask(config.route.as_ref(), parts) {
         return Some(Template::Given(given.into()));
     }
-    if let Some(matched) = axum_parts::matched(&parts.extensions) {
-        return Some(Template::Matched(matched));
+    let matched = axum_parts::matched(&parts.extensions);
+    let path = parts.uri.path();
+    let is_call = is_grpc && grpc::is_method(path);
+    match matched {
+        // As tonic's services are routed by axum.
+        Some(matched) if is_call && matched.as_str().ends_with("/{*rest}") => {
+            Some(Template::Called(path.into(), Some(matched)))
+        }
+        Some(matched) => Some(Template::Matched(matched)),
+        None => is_call.then(|| Template::Called(path.into(), None)),
     }
-    // In gRPC the path is the method's full name.
-    is_grpc.then(|| Template::Given(parts.uri.path().into()))
 }
 
 fn peer(config: &Config, parts: &request::Parts) -> Option<IpAddr> {

@@ -66,6 +66,8 @@ struct State {
     intent: Option<Ticket>,
     /// Whether the record is still to be written.
     open: bool,
+    /// Whether there was never to be a record.
+    skipped: bool,
     /// Held until the record is written: a shutdown waits for it. `None` as well when there was no
     /// room and the work runs all the same.
     admission: Option<Admission>,
@@ -108,7 +110,9 @@ impl AuditScope {
     /// The scope that handlers find where the policy skips: it is finished from the start.
     pub(super) fn skipped(recorder: Recorder, alive: Alive) -> Self {
         let scope = Self::begin(recorder, alive, None, None, None);
-        scope.lock().open = false;
+        let mut state = scope.lock();
+        (state.open, state.skipped) = (false, true);
+        drop(state);
         scope
     }
 
@@ -125,6 +129,7 @@ impl AuditScope {
             annotated: false,
             intent: None,
             open: true,
+            skipped: false,
             admission,
             drafted: false,
         });
@@ -339,7 +344,7 @@ impl AuditScope {
         if state.open {
             change(state.record.get_or_insert_default());
             state.annotated |= said == Said::What;
-        } else {
+        } else if !state.skipped {
             let tallies = self.inner.recorder.tallies();
             tallies.late_setters.fetch_add(1, Ordering::Relaxed);
         }

@@ -16,6 +16,9 @@ mod client_address;
 #[cfg(feature = "testing")]
 mod conformance;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod context;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
@@ -26,6 +29,9 @@ mod endurance;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod flood;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod grpc;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod input;
@@ -71,6 +77,9 @@ mod stacks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod strict;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub(in crate::capture) struct Closed {
 }
 
 impl Closed {
+    /// Whether an intent waits for its verdict.
+    pub(in crate::capture) const fn has_intent(&self) -> bool {
+        self.intent
+    }
+
     /// Whether it must be written: an intent waits for its verdict, or a row in an outbox for the
     /// record.
     pub(in crate::capture) const fn is_expected(&self) -> bool {
@@ -110,7 +115,6 @@ impl AuditScope {
     }
 
     /// Learns the template of the route from within.
-    #[cfg(feature = "axum")]
     pub(in crate::capture) fn learn(&self, parts: &http::request::Parts) {
         if let Some(request) = self.request() {
             request.learn(parts);

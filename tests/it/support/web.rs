@@ -56,7 +56,7 @@ pub(crate) async fn pause() {
 }
 
 /// What a [`Script`] does when it is polled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Line {
     Data(&'static str),
     Trailers(HeaderMap),
