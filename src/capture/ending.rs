@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
+use http::{HeaderMap, Method, StatusCode, response};
 
 use crate::{
     journal::{Receiving, Urgency},
@@ -15,11 +15,11 @@ use super::{
     classify::outcome_of,
     conclusion::{panic_message, with_fault},
     flood::Passed,
+    found::Found,
     grpc,
     recorder::of_service,
-    request::{Arrived, hashed},
+    request::Arrived,
     scope::Closed,
-    session::RawSession,
 };
 
 /// Writes the record of a request exactly once: at its end, or when it is dropped before.
@@ -45,10 +45,8 @@ pub(super) struct Ending {
     awaits_trailers: bool,
     /// Whether the answer shows that there is no such method of gRPC.
     is_astray: bool,
-    /// The session that the response sets.
-    session: Option<RawSession>,
-    /// The id that a layer inside gave the request.
-    request_id: Option<HeaderValue>,
+    /// What the head of the response says for the record; kept where the record comes later.
+    found: Found,
 }
 
 /// What came of an ending.
@@ -77,17 +75,22 @@ impl Guard {
             return (Finish::Done, Ending::of(Outcome::Unknown));
         };
         let mut ending = Ending::answered(arrived, head);
-        if ending.awaits_trailers && body_follows {
-            return (Finish::AtBody, ending);
+        let finish = if ending.awaits_trailers && body_follows {
+            Finish::AtBody
+        } else {
+            ending.trailers(None);
+            self.finish(&ending, Some(head), body_follows)
+        };
+        if matches!(finish, Finish::AtBody) {
+            ending.found = Found::look(arrived, head);
         }
-        ending.trailers(None);
-        (self.finish(&ending, body_follows), ending)
+        (finish, ending)
     }
 
     /// The body came to its end, with these trailers.
     pub(super) fn body_ended(&self, mut ending: Ending, trailers: Option<&HeaderMap>) -> Finish {
         ending.trailers(trailers);
-        self.finish(&ending, false)
+        self.finish(&ending, None, false)
     }
 
     /// The body broke before its end.
@@ -98,7 +101,7 @@ impl Guard {
             reason: Some("the body of the response broke"),
             ..ending
         };
-        let _ = self.finish(&ending, false);
+        let _ = self.finish(&ending, None, false);
     }
 
     /// Nobody waits for the rest of the body.
@@ -107,7 +110,7 @@ impl Guard {
             outcome: Outcome::Cancelled,
             ..ending
         };
-        let _ = self.finish(&ending, false);
+        let _ = self.finish(&ending, None, false);
     }
 
     /// The inner service gave an error instead of a response.
@@ -116,7 +119,7 @@ impl Guard {
             reason: Some("the service gave an error instead of a response"),
             ..Ending::of(Outcome::Error)
         };
-        self.finish(&ending, false)
+        self.finish(&ending, None, false)
     }
 
     /// It was not begun, because its record cannot be kept.
@@ -128,7 +131,7 @@ impl Guard {
             judged: Some(StatusCode::SERVICE_UNAVAILABLE),
             ..Ending::of(Outcome::Error)
         };
-        let _ = self.finish(&ending, false);
+        let _ = self.finish(&ending, None, false);
     }
 
     /// What it said of its outcome before is no longer true.
@@ -138,10 +141,15 @@ impl Guard {
             fault: Some(Fault::new(panic_message(panic)).kind("panic")),
             ..Ending::of(Outcome::Error)
         };
-        let _ = self.finish(&ending, false);
+        let _ = self.finish(&ending, None, false);
     }
 
-    fn finish(&self, ending: &Ending, body_follows: bool) -> Finish {
+    fn finish(
+        &self,
+        ending: &Ending,
+        head: Option<&response::Parts>,
+        body_follows: bool,
+    ) -> Finish {
         let Some(arrived) = self.scope.request() else {
             return Finish::Done;
         };
@@ -157,7 +165,16 @@ impl Guard {
             at_body
         });
         match (closed, decision) {
-            (Some(closed), Some(decision)) => self.write(ending, arrived, closed, decision),
+            (Some(closed), Some(decision)) if decision.record || closed.is_expected() => {
+                let found = head.map(|head| Found::look(arrived, head));
+                let found = found.as_ref().unwrap_or(&ending.found);
+                self.write((ending, found), arrived, closed, decision)
+            }
+            (Some(_), _) => {
+                let recorder = self.scope.recorder();
+                recorder.tally(|tallies| &tallies.skipped);
+                Finish::Done
+            }
             _ if at_body => Finish::AtBody,
             _ => Finish::Done,
         }
@@ -165,17 +182,13 @@ impl Guard {
 
     fn write(
         &self,
-        ending: &Ending,
+        (ending, found): (&Ending, &Found),
         arrived: &Arrived,
         mut closed: Closed,
         decision: Decision,
     ) -> Finish {
         let recorder = self.scope.recorder();
         let rules = recorder.rules();
-        if !decision.record && !closed.is_expected() {
-            recorder.tally(|tallies| &tallies.skipped);
-            return Finish::Done;
-        }
         let mut record = std::mem::take(&mut *closed.record);
         let origins = arrived.origins();
         let client = origins.client;
@@ -186,14 +199,7 @@ impl Guard {
         // Last, because closures of the layer and clients of gRPC name actions too.
         let mut record = of_service(record);
         ending.conclude(&mut record);
-        if let Some(request_id) = &ending.request_id {
-            let given = || String::from_utf8_lossy(request_id.as_bytes()).into();
-            record.context.request_id.get_or_insert_with(given);
-        }
-        if let Some(session) = &ending.session {
-            record.context.previous_session_id = record.context.session_id.take();
-            record.context.session_id = Some(hashed(session, rules));
-        }
+        found.write(&mut record, rules);
         let foldable = is_foldable(&record) && !closed.is_expected();
         if foldable {
             match recorder.pass(client, Box::new(record), self.scope.begun()) {
@@ -218,7 +224,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // Trap C3: the client left, or a time-out dropped the future. Never waits.
-        let _ = self.finish(&Ending::of(Outcome::Cancelled), false);
+        let _ = self.finish(&Ending::of(Outcome::Cancelled), None, false);
     }
 }
 
@@ -247,20 +253,19 @@ impl Ending {
             told: false,
             awaits_trailers: false,
             is_astray: false,
-            session: None,
-            request_id: None,
+            found: Found {
+                session: None,
+                request_id: None,
+            },
         }
     }
 
     fn answered(arrived: &Arrived, head: &response::Parts) -> Self {
         let config = arrived.config();
         let told = config.ask(config.outcome.as_ref(), head);
-        let session = config.session.as_ref();
         let mut ending = Self {
             status: Some(head.status),
             judged: Some(head.status),
-            session: session.and_then(|session| session.of_response(&head.headers)),
-            request_id: head.headers.get(&config.request_id).cloned(),
             ..Self::of(outcome_of(head.status))
         };
         if let Some(outcome) = told {

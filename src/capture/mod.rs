@@ -57,6 +57,7 @@ pub(crate) mod draft;
 mod ending;
 mod entrance;
 mod flood;
+mod found;
 mod future;
 mod grpc;
 mod headers;

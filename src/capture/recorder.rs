@@ -23,13 +23,19 @@ use super::{Rules, draft::Drafts};
 /// Finishes records on the caller's thread and hands them to the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
+    /// One count to keep for each request, not seven.
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     inbox: Inbox,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
-    service: Arc<Service>,
-    rules: Arc<Rules>,
-    tallies: Arc<Tallies>,
-    drafts: Arc<Drafts>,
+    service: Service,
+    rules: Rules,
+    tallies: Tallies,
+    drafts: Drafts,
 }
 
 /// What is counted where records are made.
@@ -132,60 +138,63 @@ impl Recorder {
         service: Service,
         rules: Rules,
     ) -> Self {
-        Self {
+        let shared = Shared {
             inbox,
             clock,
             ids,
-            service: Arc::new(service),
-            rules: Arc::new(rules),
-            tallies: Arc::default(),
-            drafts: Arc::default(),
+            service,
+            rules,
+            tallies: Tallies::default(),
+            drafts: Drafts::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
         }
     }
 
-    pub(crate) const fn inbox(&self) -> &Inbox {
-        &self.inbox
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.shared.inbox
     }
 
     pub(crate) fn rules(&self) -> &Rules {
-        &self.rules
+        &self.shared.rules
     }
 
     pub(crate) fn drafts(&self) -> &Drafts {
-        &self.drafts
+        &self.shared.drafts
     }
 
     pub(super) fn service(&self) -> &Service {
-        &self.service
+        &self.shared.service
     }
 
     pub(crate) fn tallies(&self) -> &Tallies {
-        &self.tallies
+        &self.shared.tallies
     }
 
     /// Counts one.
     pub(super) fn tally(&self, counter: impl FnOnce(&Tallies) -> &AtomicU64) {
-        counter(&self.tallies).fetch_add(1, Ordering::Relaxed);
+        counter(&self.shared.tallies).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a request of which nobody knows the peer; says so once.
     pub(super) fn no_peer(&self) {
-        if self.tallies.no_peer.fetch_add(1, Ordering::Relaxed) == 0 {
+        if self.shared.tallies.no_peer.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(target: "tower_audit", "requests come without the address of their peer: serve with axum's into_make_service_with_connect_info::<SocketAddr>(), or tell the layer with .peer(…)");
         }
     }
 
     /// Whether both write to the same trail.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.tallies, &other.tallies)
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.shared.clock.now()
     }
 
     pub(crate) fn new_id(&self, at: Timestamp) -> RecordId {
-        self.ids.next(at)
+        self.shared.ids.next(at)
     }
 
     /// Finishes a record and appends it. The author of a record that says no outcome states a
@@ -203,7 +212,10 @@ impl Recorder {
         let manner = Manner::new(Standing::Own, Urgency::Buffered);
         let appended = self.append(stated(record), (self.new_id(at), at), manner);
         if let Err(rejected) = &appended {
-            self.tallies.own_refused.fetch_add(1, Ordering::Relaxed);
+            self.shared
+                .tallies
+                .own_refused
+                .fetch_add(1, Ordering::Relaxed);
             tracing::warn!(target: "tower_audit", %rejected, "the trail's record about itself was not taken");
         }
         appended.ok()
@@ -212,7 +224,10 @@ impl Recorder {
     /// Appends a finished line of the trail's own, such as a [`verdict`](Self::verdict).
     pub(crate) fn append_own(&self, line: &Prepared) {
         // What cannot be taken is counted by the journal; an unsettled intent stays open.
-        let _ = self.inbox.append_own(line, Urgency::Buffered, self.now());
+        let _ = self
+            .shared
+            .inbox
+            .append_own(line, Urgency::Buffered, self.now());
     }
 
     /// Masks, finishes and appends a record.
@@ -222,18 +237,24 @@ impl Recorder {
         (id, at): (RecordId, Timestamp),
         manner: Manner<'_>,
     ) -> Result<Appended, Rejected> {
-        self.rules.mask(&mut record, manner.secrets);
-        let finished = record.finish(id, at, &self.service);
+        self.shared.rules.mask(&mut record, manner.secrets);
+        let finished = record.finish(id, at, &self.shared.service);
         if finished.truncated {
-            self.tallies.truncated.fetch_add(1, Ordering::Relaxed);
+            self.shared
+                .tallies
+                .truncated
+                .fetch_add(1, Ordering::Relaxed);
         }
         let line = Prepared::new(finished.json, manner.closes);
         let urgency = manner.urgency;
         let ticket = match manner.standing {
-            Standing::New => self.inbox.append(&line, urgency)?,
-            Standing::Further => self.inbox.append_further(&line, urgency)?,
-            Standing::Admitted => self.inbox.append_admitted(&line, urgency, self.now())?,
-            Standing::Own => self.inbox.append_own(&line, urgency, self.now())?,
+            Standing::New => self.shared.inbox.append(&line, urgency)?,
+            Standing::Further => self.shared.inbox.append_further(&line, urgency)?,
+            Standing::Admitted => self
+                .shared
+                .inbox
+                .append_admitted(&line, urgency, self.now())?,
+            Standing::Own => self.shared.inbox.append_own(&line, urgency, self.now())?,
         };
         let id = finished.id;
         Ok(Appended { id, ticket })
@@ -247,12 +268,12 @@ impl Recorder {
         at: Timestamp,
         secrets: &[&str],
     ) -> Result<Ticket, Rejected> {
-        self.rules.mask(&mut record, secrets);
+        self.shared.rules.mask(&mut record, secrets);
         let finished = record
             .outcome(Outcome::Unknown)
-            .finish(id, at, &self.service);
+            .finish(id, at, &self.shared.service);
         match RawValue::from_string(finished.json) {
-            Ok(json) => self.inbox.open(id.as_uuid(), json),
+            Ok(json) => self.shared.inbox.open(id.as_uuid(), json),
             // Our own serialiser made it.
             Err(_) => Err(Rejected::Lost),
         }
@@ -278,7 +299,7 @@ impl Recorder {
         });
         let finished = record
             .outcome(Outcome::Unknown)
-            .finish(own, now, &self.service);
+            .finish(own, now, &self.shared.service);
         Prepared::new(finished.json, Some(id))
     }
 }

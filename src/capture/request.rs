@@ -83,7 +83,8 @@ impl Arrived {
             .as_ref()
             .and_then(|template| template.as_str(false));
         let method = parts.method.as_str();
-        if let Some(route) = route {
+        // What a client of gRPC calls is noted once the answer shows that there is such a method.
+        if let (Some(route), false) = (route, matches!(template, Some(Template::Called(..)))) {
             rules.seen.note(method, route);
         }
         let declared = route.and_then(|route| rules.catalogue.for_route(method, route));
@@ -252,9 +253,12 @@ impl Arrived {
         rules: &Rules,
     ) {
         let is_named = !record.action.is_unknown() || self.name(record, rules);
-        if let Some(route) = self.route().filter(|_| is_named) {
+        if let Some(route) = self.route() {
             let (method, action) = (self.method.as_str(), record.action.as_str());
-            rules.seen.named(method, route, action);
+            rules.seen.note(method, route);
+            if is_named {
+                rules.seen.named(method, route, action);
+            }
         }
         if let Some(kept) = &self.kept {
             kept.write(record);

@@ -54,6 +54,8 @@ pub struct Rule {
     pub(super) until: Option<Until>,
     pub(super) address: Option<AddressForm>,
     pub(super) keep: Option<Arc<Keep>>,
+    /// The conditions it has, once it is in a policy: lookups pass over the others. Empty: all.
+    asked: Vec<Condition>,
 }
 
 /// The kinds of conditions, by the name of their key.
@@ -99,7 +101,15 @@ impl Rule {
             until: None,
             address: None,
             keep: None,
+            asked: Vec::new(),
         }
+    }
+
+    /// Remembers which conditions it has: it is looked at with every request.
+    pub(super) fn settled(mut self) -> Self {
+        let asked = Condition::ALL.into_iter();
+        self.asked = asked.filter(|it| !self.is_free_of(*it)).collect();
+        self
     }
 
     /// Only requests with this method, or another that is named: `POST`, or the words `safe` (`GET`,
@@ -257,7 +267,11 @@ impl Rule {
     /// Whether it matches. On arrival, what is not known yet leaves it open.
     pub(super) fn answer(&self, facts: &Facts<'_>, moment: Moment) -> Answer {
         let mut open = None;
-        for condition in Condition::ALL {
+        let asked = match self.asked.as_slice() {
+            [] => Condition::ALL.as_slice(),
+            some => some,
+        };
+        for &condition in asked {
             match self.holds(condition, facts, moment) {
                 Some(true) => {}
                 Some(false) => return Answer::No(condition),
