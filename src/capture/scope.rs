@@ -62,6 +62,8 @@ struct State {
     record: Option<Box<Record>>,
     /// Whether the code that runs said what this is.
     annotated: bool,
+    /// Whether there is never a record.
+    skipped: bool,
     /// Its intent, once that is in the journal.
     intent: Option<Ticket>,
     /// Whether the record is still to be written.
@@ -108,8 +110,16 @@ impl AuditScope {
     /// The scope that handlers find where the policy skips: it is finished from the start.
     pub(super) fn skipped(recorder: Recorder, alive: Alive) -> Self {
         let scope = Self::begin(recorder, alive, None, None, None);
-        scope.lock().open = false;
+        let mut state = scope.lock();
+        (state.open, state.skipped) = (false, true);
+        drop(state);
         scope
+    }
+
+    /// Whether it is of a request that the policy skips.
+    #[cfg(feature = "tracing")]
+    pub(super) fn is_skipped(&self) -> bool {
+        self.lock().skipped
     }
 
     fn begin(
@@ -123,6 +133,7 @@ impl AuditScope {
         let state = Mutex::new(State {
             record,
             annotated: false,
+            skipped: false,
             intent: None,
             open: true,
             admission,
@@ -339,7 +350,7 @@ impl AuditScope {
         if state.open {
             change(state.record.get_or_insert_default());
             state.annotated |= said == Said::What;
-        } else {
+        } else if !state.skipped {
             let tallies = self.inner.recorder.tallies();
             tallies.late_setters.fetch_add(1, Ordering::Relaxed);
         }
