@@ -20,6 +20,12 @@ pub(super) fn enter(scope: &AuditScope) -> Entered {
     Entered { before }
 }
 
+/// As [`enter`], unless a scope is current already.
+pub(super) fn enter_if_none(scope: &AuditScope) -> Option<Entered> {
+    let free = CURRENT.with(|current| current.borrow().is_none());
+    free.then(|| enter(scope))
+}
+
 pub(super) fn current() -> Option<AuditScope> {
     // Gone while the thread's own data is torn down.
     CURRENT

@@ -24,6 +24,8 @@ use super::{
 pub(super) enum Entrance {
     /// Nobody will write a record of it.
     Unseen,
+    /// The policy wants no record of it, whatever happens.
+    Skipped,
     /// It begins at once.
     Open(Guard),
     /// Something must be durable before it begins.
@@ -41,7 +43,7 @@ pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entranc
     let Some(arrived) = Arrived::look(config, parts) else {
         config.recorder.tally(|tallies| &tallies.skipped);
         parts.extensions.insert(config.skipped.clone());
-        return Entrance::Unseen;
+        return Entrance::Skipped;
     };
     let asked = (arrived.assurance(), arrived.on_failure());
     let admission = config.recorder.inbox().admit().ok();

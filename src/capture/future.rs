@@ -15,7 +15,9 @@ use tower_service::Service;
 use crate::journal::Receiving;
 
 use super::{
+    AuditScope,
     body::AuditBody,
+    current,
     ending::{Finish, Guard, body_follows},
     entrance::{Passage, Threshold},
     refusal::refusal,
@@ -43,7 +45,7 @@ pin_project! {
     enum Stage<F, R, E, S, B> {
         // The inner service was not called yet. Boxed: few requests stop here.
         Waiting { threshold: Option<Box<Waiting<S, B>>> },
-        Running { #[pin] future: F, guard: Option<Guard> },
+        Running { #[pin] future: F, guard: Option<Guard>, skipped: Option<AuditScope> },
         Holding { held: Option<Held<R, E>> },
     }
 }
@@ -64,16 +66,25 @@ struct Held<R, E> {
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     pub(super) const fn unseen(future: S::Future) -> Self {
-        let guard = None;
-        Self {
-            stage: Stage::Running { future, guard },
-        }
+        Self::of(future, None, None)
+    }
+
+    /// The scope is current, so that whatever asks for one finds that there is no record.
+    pub(super) const fn skipped(future: S::Future, scope: AuditScope) -> Self {
+        Self::of(future, None, Some(scope))
     }
 
     pub(super) const fn running(future: S::Future, guard: Guard) -> Self {
-        let guard = Some(guard);
+        Self::of(future, Some(guard), None)
+    }
+
+    const fn of(future: S::Future, guard: Option<Guard>, skipped: Option<AuditScope>) -> Self {
         Self {
-            stage: Stage::Running { future, guard },
+            stage: Stage::Running {
+                future,
+                guard,
+                skipped,
+            },
         }
     }
 
@@ -120,11 +131,20 @@ where
                         Passage::Begin(guard) => {
                             let future = call_within(&guard, || inner.call(request));
                             let guard = Some(guard);
-                            this.stage.set(Stage::Running { future, guard });
+                            this.stage.set(Stage::Running {
+                                future,
+                                guard,
+                                skipped: None,
+                            });
                         }
                     }
                 }
-                StageProjection::Running { future, guard } => {
+                StageProjection::Running {
+                    future,
+                    guard,
+                    skipped,
+                } => {
+                    let _entered = skipped.as_ref().and_then(current::enter_if_none);
                     let given = ready!(run(future, guard.as_ref(), cx));
                     let Some(guard) = guard.take() else {
                         return Poll::Ready(given.map(|response| response.map(AuditBody::unseen)));

@@ -62,6 +62,8 @@ struct State {
     record: Option<Box<Record>>,
     /// Whether the code that runs said what this is.
     annotated: bool,
+    /// Whether there is never a record.
+    skipped: bool,
     /// Its intent, once that is in the journal.
     intent: Option<Ticket>,
     /// Whether the record is still to be written.
@@ -116,6 +118,12 @@ impl AuditScope {
         scope
     }
 
+    /// Whether it is of a request that the policy skips.
+    #[cfg(feature = "tracing")]
+    pub(super) fn is_skipped(&self) -> bool {
+        self.lock().skipped
+    }
+
     fn begin(
         recorder: Recorder,
         alive: Alive,
@@ -127,6 +135,7 @@ impl AuditScope {
         let state = Mutex::new(State {
             record,
             annotated: false,
+            skipped: false,
             intent: None,
             open: true,
             skipped: false,

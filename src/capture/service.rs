@@ -57,6 +57,13 @@ where
         let request = Request::from_parts(parts, body);
         match entrance {
             Entrance::Unseen => ResponseFuture::unseen(inner.call(request)),
+            Entrance::Skipped => {
+                let scope = self.config.skipped.clone();
+                let entered = current::enter_if_none(&scope);
+                let future = inner.call(request);
+                drop(entered);
+                ResponseFuture::skipped(future, scope)
+            }
             Entrance::Open(guard) => {
                 let future = call_within(&guard, || inner.call(request));
                 ResponseFuture::running(future, guard)

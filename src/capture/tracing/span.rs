@@ -23,6 +23,8 @@ pub(super) struct AuditSpan {
 enum Kind {
     /// It gave the scope its action, and writes into the scope's record.
     Naming(Arc<Mutex<Option<Target>>>),
+    /// It is in a request that the policy skips.
+    Skipped,
     /// It is a record of its own, written at its close.
     Own(Arc<Mutex<Draft>>),
 }
@@ -77,6 +79,7 @@ impl AuditSpan {
                 let mut target = target.lock().unwrap_or_else(PoisonError::into_inner);
                 scope.amend(facts.said(), |record| facts.apply(record, &mut target));
             }
+            Kind::Skipped => {}
             Kind::Own(draft) => {
                 let mut draft = draft.lock().unwrap_or_else(PoisonError::into_inner);
                 let draft = &mut *draft;
@@ -124,7 +127,7 @@ impl AuditSpan {
 /// Writes the facts into the scope's record if that has no action yet; else leaves them.
 fn name_scope(facts: &mut Option<Facts>, scope: &AuditScope) -> Option<Kind> {
     if scope.is_finished() {
-        return None;
+        return scope.is_skipped().then_some(Kind::Skipped);
     }
     let mut target = None;
     scope.amend(Said::What, |record| {

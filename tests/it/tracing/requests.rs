@@ -11,9 +11,14 @@ use axum::{
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
-use tower_audit::{Actor, AuditScope, Record, assert_recorded, testing::TestTrail};
+use tower_audit::{
+    Actor, AuditScope, AuditTracing, Record, assert_recorded,
+    policy::{Policy, Rule},
+    testing::TestTrail,
+};
 use tower_http::timeout::TimeoutLayer;
 use tracing::{Instrument, Span, instrument};
+use tracing_subscriber::{layer::SubscriberExt, registry};
 
 use super::{actions, listening};
 
@@ -194,6 +199,25 @@ async fn facts_without_a_span_are_the_requests_and_who_alone_asks_for_no_record(
     let what = || async { tracing::info!(target: "audit", { detail.pages = 3 }, "read") };
     ask(&trail, Router::new().route("/what", get(what)), "/what").await;
     assert_recorded!(trail, {"action": "GET /what", "details": {"pages": 3}});
+}
+
+#[tokio::test]
+async fn a_request_that_the_policy_skips_has_no_record_of_its_span_either() {
+    #[instrument(target = "audit", name = "health.check", skip_all, ret)]
+    async fn health() {
+        tracing::info!(target: "audit", { detail.disk = "ok" }, "checked");
+    }
+    let tracing = AuditTracing::new();
+    let _guard = tracing::subscriber::set_default(registry().with(tracing.clone()));
+    let health_checks = Policy::new().rule(Rule::new("health checks").route("/health").skip());
+    let trail = TestTrail::with(|builder| builder.tracing(tracing).policy(health_checks));
+    ask(
+        &trail,
+        Router::new().route("/health", get(health)),
+        "/health",
+    )
+    .await;
+    assert_eq!(actions(&trail), [""; 0]);
 }
 
 // Trap R7: the handler of a real request, without `skip_all`.

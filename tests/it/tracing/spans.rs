@@ -217,3 +217,15 @@ mod returns {
         assert_eq!(trail.records().len(), 2);
     }
 }
+
+#[tokio::test]
+async fn a_span_that_is_opened_after_its_job_ended_is_a_record_of_its_own() {
+    let (trail, _tracing, _guard) = listening();
+    let span = request(&trail, async {
+        tracing::info_span!(target: "audit", "order.place")
+    })
+    .await;
+    create("1").instrument(span).await;
+    assert_eq!(actions(&trail), ["order.place", "document.create"]);
+    assert_recorded!(trail, {"action": "document.create", "context": {"request_id": "r-1"}});
+}
