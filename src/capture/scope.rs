@@ -68,8 +68,6 @@ struct State {
     intent: Option<Ticket>,
     /// Whether the record is still to be written.
     open: bool,
-    /// Whether there was never to be a record.
-    skipped: bool,
     /// Held until the record is written: a shutdown waits for it. `None` as well when there was no
     /// room and the work runs all the same.
     admission: Option<Admission>,
@@ -138,7 +136,6 @@ impl AuditScope {
             skipped: false,
             intent: None,
             open: true,
-            skipped: false,
             admission,
             drafted: false,
         });
