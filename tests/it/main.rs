@@ -61,6 +61,9 @@ mod real_disk;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum", feature = "file"))]
+mod redaction;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod requests;
 #[cfg(test)]
@@ -69,6 +72,9 @@ mod restore;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod scope;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod session_key;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -292,5 +293,78 @@ fn the_numbers_of_the_documentation_are_those_of_the_code() {
         format!("the secret at least {} bytes", HashKey::MIN_SECRET_BYTES),
     ] {
         assert!(text.contains(&said), "docs/redaction.md should say: {said}");
+    }
+}
+
+/// Texts in which one part may make a pair or a credential of another.
+fn texts() -> impl Strategy<Value = String> {
+    let pieces = [
+        "password",
+        "token",
+        "pin",
+        "code",
+        "key",
+        "user",
+        "hunter2",
+        "s3cret-value",
+        "482913",
+        "=",
+        ": ",
+        "\"",
+        "'",
+        "&",
+        "?",
+        " ",
+        ",",
+        "(",
+        ")",
+        "[redacted]",
+        "Bearer ",
+        "Basic ",
+        "ZmxhcGphY2s6c3lydXA=",
+        "syrup",
+        "://",
+        "@",
+        "_",
+        "x",
+        "%20",
+    ];
+    let piece = proptest::sample::select(pieces.to_vec());
+    proptest::collection::vec(piece, 0..9).prop_map(|pieces| pieces.concat())
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        6 => texts().prop_map(Value::from),
+        1 => any::<u32>().prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((texts(), inner), 0..4)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    // An intent is masked when it is written, and again when it is read back.
+    #[test]
+    fn masking_twice_is_masking_once(
+        (details, before, after) in (values(), values(), values()),
+        (reason, target, field, secret) in (texts(), texts(), texts(), texts()),
+    ) {
+        let mut record = Record::new("x.y")
+            .reason(reason)
+            .target(Target::new("document", target.as_str()).name(target))
+            .change(field, before, after);
+        record.details.insert("details".to_owned(), details);
+        let once = applied_with(&Redaction::default(), record, &[&secret]);
+        prop_assert_eq!(&applied_with(&Redaction::default(), once.clone(), &[&secret]), &once);
+        prop_assert_eq!(&applied(once.clone()), &once);
     }
 }
