@@ -208,10 +208,10 @@ pub(super) fn is_searched(value: &str) -> bool {
         "unset",
     ];
     let is_it = |word: &str| word.eq_ignore_ascii_case(value);
-    value.chars().nth(MIN_CHARS - 1).is_some()
+    let is_mark = || MASKED.contains(value) || NO_VALUE.iter().any(|word| is_it(word));
+    // No word and no part of the mark is longer than the mark.
+    (value.len() > MASKED.len() || value.chars().nth(MIN_CHARS - 1).is_some() && !is_mark())
         && value.chars().any(char::is_alphanumeric)
-        && !MASKED.contains(value)
-        && !NO_VALUE.iter().any(|word| is_it(word))
         && !is_keyed_hash(value)
 }
 

@@ -49,16 +49,19 @@ const FEW: usize = 4;
 /// Masks all values in all texts of a record. True when there were any.
 pub(super) fn mask(record: &mut Record, key: &HashKey, found: &Found, secrets: &[&str]) -> bool {
     let usable = || secrets.iter().copied().filter(|secret| is_searched(secret));
-    if found.is_empty() && secrets.len() <= FEW && usable().all(is_plain) {
-        let none = Needle {
-            value: "",
-            is_presented: true,
-        };
-        let (mut few, mut count) = ([none; FEW], 0);
-        for (place, value) in few.iter_mut().zip(usable()) {
-            place.value = value;
-            count += 1;
+    let none = Needle {
+        value: "",
+        is_presented: true,
+    };
+    let (mut few, mut count, mut fits) = ([none; FEW], 0, found.is_empty());
+    for value in usable() {
+        match few.get_mut(count) {
+            Some(place) if fits && is_plain(value) => place.value = value,
+            _ => fits = false,
         }
+        count += 1;
+    }
+    if fits {
         let all = few.get(..count).unwrap_or_default();
         return !all.is_empty() && Needles { all, key }.mask(record);
     }
@@ -259,14 +262,24 @@ impl Needles<'_> {
 }
 
 impl Needle<'_> {
-    /// Whether the value may be in a text; cheap, for the many texts that it is not in.
+    /// Whether the value may be in a text: its first and its last byte stand there so far apart.
+    ///
+    /// Nearly always they do not. To find that out costs a few nanoseconds, because all places are
+    /// judged as a whole, without a branch for each, so that it becomes vector code.
     fn may_be_in(&self, text: &str) -> bool {
-        if self.value.len() > text.len() {
+        let (value, text) = (self.value.as_bytes(), text.as_bytes());
+        let ([first, .., last], Some(distance)) = (value, value.len().checked_sub(1)) else {
             return false;
-        }
-        // The standard library searches for short texts much faster than for long ones.
-        let head = self.value.floor_char_boundary(16);
-        text.contains(self.value.get(..head).unwrap_or(self.value))
+        };
+        let Some(ends) = text.get(distance..) else {
+            return false;
+        };
+        let both = |(begin, end): (&u8, &u8)| u8::from(begin == first) & u8::from(end == last);
+        text.iter()
+            .zip(ends)
+            .map(both)
+            .fold(0, |any, hit| any | hit)
+            != 0
     }
 
     fn applies(&self, kind: Kind) -> bool {
