@@ -8,6 +8,7 @@ use crate::{
     delivery::{DeliveryEvent, What},
     evidence::TreeHead,
     journal::{Before, Counts, Left, Outage, Plan, TrailEvent},
+    keyed::HashKey,
     record::{Fault, Origin, Outcome, Record, Target},
 };
 
@@ -20,17 +21,22 @@ fn trail(id: uuid::Uuid) -> Target {
 }
 
 /// What a start tells of its configuration.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Facts<'a> {
-    pub(super) sinks: &'a [String],
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) sinks: Vec<String>,
     /// The kind of file system below the journal.
-    pub(super) volume: &'a str,
-    /// The id of the key of all hashes, and where the key is from.
-    pub(super) hash_key: (&'a str, &'static str),
+    pub(super) volume: String,
+    /// Where the key of all hashes is from.
+    pub(super) key_source: &'static str,
 }
 
 /// `audit.start`: what runs, on which trail, with which sinks, and how the run before ended.
-pub(super) fn started(origin: &Origin, before: Option<&Before>, facts: &Facts<'_>) -> Record {
+pub(super) fn started(
+    origin: &Origin,
+    before: Option<&Before>,
+    facts: &Facts,
+    key: &HashKey,
+) -> Record {
     let ended = match before {
         None => "new trail",
         Some(before) if before.clean => "in order",
@@ -40,11 +46,11 @@ pub(super) fn started(origin: &Origin, before: Option<&Before>, facts: &Facts<'_
         .target(trail(origin.trail))
         .detail("version", env!("CARGO_PKG_VERSION"))
         .detail("last_run", ended)
-        .detail("sinks", facts.sinks)
-        .detail("volume", facts.volume)
+        .detail("sinks", &facts.sinks)
+        .detail("volume", &facts.volume)
         .detail(
             "hash_key",
-            serde_json::json!({"id": facts.hash_key.0, "source": facts.hash_key.1}),
+            serde_json::json!({"id": key.id(), "source": facts.key_source}),
         )
 }
 

@@ -72,8 +72,7 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
 pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     check(&builder)?;
     let names = builder.names()?;
-    let chosen = key::choose(builder.hash_key.clone(), std::env::var_os)?;
-    let hash_key = (chosen.key.id().to_owned(), chosen.source);
+    let hash_key = key::choose(builder.hash_key.clone(), std::env::var_os)?;
     let duties = Duties::new();
     let base = base(&builder, &duties);
     let opened = open(&base, builder.on_damage)?;
@@ -83,15 +82,12 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         Arc::clone(&builder.clock),
         Arc::clone(&builder.ids),
         builder.service,
-        Rules::new(builder.policy, builder.catalogue, chosen.key).told(&builder.routes),
+        Rules::new(builder.policy, builder.catalogue, hash_key.key).told(&builder.routes),
     );
-    let listed = |sink: &SinkToAdd| format!("{} {}", sink.name, sink.sink.address());
-    let sinks: Vec<String> = builder.sinks.iter().map(listed).collect();
-    let volume = volume(&base);
     let facts = Facts {
-        sinks: &sinks,
-        volume: &volume,
-        hash_key: (&hash_key.0, hash_key.1),
+        sinks: listed(&builder.sinks),
+        volume: volume(&base),
+        key_source: hash_key.source,
     };
     introduce(&recorder, &opened, &facts);
 
@@ -102,7 +98,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
             .add_sink(name, sink.sink, sink.options)
             .map_err(StartError::Thread)?;
     }
-    raise(duties.shared(), &volume, &opened.left);
+    raise(duties.shared(), &facts.volume, &opened.left);
     let (remover, left_overs) = builder
         .outbox
         .start(&recorder, journal.origin.trail)
@@ -130,6 +126,11 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     Ok(Audit {
         handle: Arc::new(Handle { parts }),
     })
+}
+
+fn listed(sinks: &[SinkToAdd]) -> Vec<String> {
+    let listed = |sink: &SinkToAdd| format!("{} {}", sink.name, sink.sink.address());
+    sinks.iter().map(listed).collect()
 }
 
 fn base(builder: &AuditBuilder, duties: &Duties) -> Base {
@@ -218,12 +219,13 @@ fn open(base: &Base, on_damage: OnDamage) -> Result<Opened, StartError> {
 }
 
 /// The trail's first records of this run.
-fn introduce(recorder: &Recorder, opened: &Opened, facts: &Facts<'_>) {
+fn introduce(recorder: &Recorder, opened: &Opened, facts: &Facts) {
     for left in &opened.left {
         recorder.own(about::damaged(left));
     }
     let before = opened.before.as_ref();
-    recorder.own(about::started(&opened.journal.origin, before, facts));
+    let key = &recorder.rules().key;
+    recorder.own(about::started(&opened.journal.origin, before, facts, key));
     let Some(before) = before else { return };
     if !before.clean {
         recorder.own(about::unclean(before));

@@ -77,47 +77,40 @@ async fn every_page_is_read_along_one_index_without_sorting() {
             .from(Timestamp::from_micros(5))
             .to(Timestamp::from_micros(2_000_000))
     };
+    let index_on = |column: &str, equals: &str| format!("audit_records_{column} ({equals}=?");
+    let (by_actor, by_action) = (index_on("actor", "actor_id"), index_on("action", "action"));
+    let (by_outcome, by_session) = (
+        index_on("outcome", "outcome"),
+        index_on("session", "session"),
+    );
+    let primary = "sqlite_autoindex_audit_records_1".to_owned();
+    let denied = Query::new().outcome("denied");
     let cases = [
-        ("all", Query::new(), "sqlite_autoindex_audit_records_1"),
+        ("all", Query::new(), &primary),
+        ("actor", Query::new().actor("3"), &by_actor),
+        ("action", pattern("user.login"), &by_action),
+        ("outcome", denied, &by_outcome),
+        ("session", Query::new().session("s3"), &by_session),
         (
-            "actor",
-            Query::new().actor("3"),
-            "audit_records_actor (actor_id=?",
+            "session and action",
+            pattern("user.login").session("s3"),
+            &by_session,
         ),
         (
-            "action",
-            pattern("user.login"),
-            "audit_records_action (action=?",
-        ),
-        (
-            "outcome",
-            Query::new().outcome("denied"),
-            "audit_records_outcome (outcome=?",
-        ),
-        (
-            "session",
-            Query::new().session("s3"),
-            "audit_records_session (session=?",
-        ),
-        (
-            "session, actor and prefix",
+            "session, actor, prefix",
             pattern("user.*").actor("3").session("s3"),
-            "audit_records_session (session=?",
+            &by_session,
         ),
         (
             "actor and action",
             pattern("user.login").actor("3"),
-            "audit_records_actor (actor_id=?",
+            &by_actor,
         ),
-        (
-            "actor and prefix",
-            pattern("user.*").actor("3"),
-            "audit_records_actor (actor_id=?",
-        ),
+        ("actor and prefix", pattern("user.*").actor("3"), &by_actor),
         (
             "action and outcome",
             pattern("user.login").outcome("denied"),
-            "audit_records_action (action=?",
+            &by_action,
         ),
     ];
     for analyzed in [false, true] {
@@ -129,7 +122,7 @@ async fn every_page_is_read_along_one_index_without_sorting() {
                 let sql = statement.sql.clone();
                 let plan = plan(&mut connection, statement).await;
                 assert!(
-                    plan.contains(index),
+                    plan.contains(index.as_str()),
                     "{name}, analyzed {analyzed}: {plan}\n{sql}"
                 );
                 assert!(!plan.contains("TEMP B-TREE"), "{name}: {plan}\n{sql}");

@@ -84,9 +84,12 @@ fn the_key_is_that_of_a_file_or_of_the_environment() {
     }
 }
 
+/// Standard input, arguments, variables, and what is said.
+type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn what_is_missing_is_said_and_nothing_secret() {
-    let cases: [(&str, &[&str], &[(&str, &str)], &str); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("planted-id", &[], &[], "no key"),
         (
             "planted-id",
