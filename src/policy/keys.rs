@@ -66,7 +66,7 @@ pub(super) const DEFAULT: &[Group] = &[
         what: "secrets",
         hides: Hides::Texts,
         end: End::Letters,
-        names: &["secret", "credential", "client_secret"],
+        names: &["secret", "secret_id", "credential", "client_secret"],
     },
     Group {
         what: "answers and phrases that open an account",
