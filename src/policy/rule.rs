@@ -55,7 +55,7 @@ pub struct Rule {
     pub(super) address: Option<AddressForm>,
     pub(super) keep: Option<Arc<Keep>>,
     /// The conditions it has, once it is in a policy: lookups pass over the others. Empty: all.
-    asked: Vec<Condition>,
+    pub(super) asked: Vec<Condition>,
 }
 
 /// The kinds of conditions, by the name of their key.
