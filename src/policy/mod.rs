@@ -98,7 +98,7 @@ impl Policy {
     /// [100 a minute](Self::DEFAULT_FLOOD_PER_MINUTE).
     pub fn new() -> Self {
         Self {
-            rules: defaults::rules().into_iter().map(Rule::settled).collect(),
+            rules: defaults::rules(),
             own: 0,
             redaction: Redaction::default(),
             flood_per_minute: Some(Self::DEFAULT_FLOOD_PER_MINUTE),
@@ -107,7 +107,7 @@ impl Policy {
 
     /// Adds a rule, after those that were added and before the default ones.
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rules.insert(self.own, rule.settled());
+        self.rules.insert(self.own, rule);
         self.own = self.own.saturating_add(1);
         self
     }

@@ -20,8 +20,8 @@ pub(super) enum MethodPattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RoutePattern {
     text: String,
-    /// Whether a segment stands for others.
-    is_open: bool,
+    /// The bytes before the first segment that stands for others; `None` if there is none such.
+    fixed: Option<usize>,
 }
 
 /// The name of an action, or the beginning of names.
@@ -89,17 +89,24 @@ impl MethodPattern {
 
 impl RoutePattern {
     pub(super) fn new(text: String) -> Self {
-        let is_open = text.split('/').any(|segment| segment.starts_with('*'));
-        Self { text, is_open }
+        let is_first = |before: &str| before.is_empty() || before.ends_with('/');
+        let mut stars = text.match_indices('*').map(|(at, _)| at);
+        let open = stars.find(|at| text.get(..*at).is_some_and(is_first));
+        // The slash before `/**` is no part of what it matches.
+        let fixed = open.map(|at| at.saturating_sub(1));
+        Self { text, fixed }
     }
 
     pub(super) fn matches(&self, template: &str) -> bool {
-        if !self.is_open {
+        let Some(fixed) = self.fixed else {
             return self.text == template;
-        }
-        self.walk(template, |ours, theirs| {
-            ours == theirs || (ours == "*" && !theirs.is_empty())
-        })
+        };
+        // Most templates differ in the beginning already.
+        let begins = self.text.as_bytes().get(..fixed);
+        begins.is_some_and(|begins| template.as_bytes().starts_with(begins))
+            && self.walk(template, |ours, theirs| {
+                ours == theirs || (ours == "*" && !theirs.is_empty())
+            })
     }
 
     /// Whether it matches all that the other does.

@@ -86,8 +86,8 @@ impl Spec {
                 None => rule.no_actor(),
             };
         }
-        rule.matched = self.matched;
-        rule.annotated = self.annotated;
+        rule = self.matched.into_iter().fold(rule, Rule::matched);
+        rule = self.annotated.into_iter().fold(rule, Rule::annotated);
         rule.assurance = self.assurance;
         if self.skips { rule.skip() } else { rule }
     }

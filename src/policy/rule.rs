@@ -1,6 +1,6 @@
 //! One rule: for what it is, and what follows from it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
 use super::{
     decision::{AddressForm, Facts, Keep, Moment, Until},
@@ -39,6 +39,8 @@ pub struct Rule {
     pub(super) name: String,
     /// The line of the file it is from.
     pub(super) line: Option<usize>,
+    /// The bits of the conditions that it has: what it does not ask must cost a request nothing.
+    asked: u8,
     pub(super) methods: Vec<MethodPattern>,
     pub(super) routes: Vec<RoutePattern>,
     pub(super) matched: Option<bool>,
@@ -54,21 +56,19 @@ pub struct Rule {
     pub(super) until: Option<Until>,
     pub(super) address: Option<AddressForm>,
     pub(super) keep: Option<Arc<Keep>>,
-    /// The conditions it has, once it is in a policy: lookups pass over the others. Empty: all.
-    pub(super) asked: Vec<Condition>,
 }
 
-/// The kinds of conditions, by the name of their key.
+/// The kinds of conditions, in the order in which they are asked: first what costs least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     Method,
-    Route,
     Matched,
-    Action,
-    Outcome,
     Status,
-    Actor,
+    Outcome,
     Annotated,
+    Actor,
+    Route,
+    Action,
 }
 
 /// Whether a rule matches.
@@ -87,6 +87,7 @@ impl Rule {
         Self {
             name: name.into(),
             line: None,
+            asked: 0,
             methods: Vec::new(),
             routes: Vec::new(),
             matched: None,
@@ -101,20 +102,13 @@ impl Rule {
             until: None,
             address: None,
             keep: None,
-            asked: Vec::new(),
         }
-    }
-
-    /// Remembers which conditions it has: it is looked at with every request.
-    pub(super) fn settled(mut self) -> Self {
-        let asked = Condition::ALL.into_iter();
-        self.asked = asked.filter(|it| !self.is_free_of(*it)).collect();
-        self
     }
 
     /// Only requests with this method, or another that is named: `POST`, or the words `safe` (`GET`,
     /// `HEAD`, `OPTIONS`, `TRACE`; RFC 9110, section 9.2.1) and `unsafe` (all others).
     pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.asked |= Condition::Method.bit();
         self.methods.push(MethodPattern::new(method.into()));
         self
     }
@@ -123,12 +117,14 @@ impl Rule {
     ///
     /// `*` stands for one whole segment, `/**` at the end for this path and all below.
     pub fn route(mut self, template: impl Into<String>) -> Self {
+        self.asked |= Condition::Route.bit();
         self.routes.push(RoutePattern::new(template.into()));
         self
     }
 
     /// Only requests for which the router had a route, or only those for which it had none.
     pub const fn matched(mut self, matched: bool) -> Self {
+        self.asked |= Condition::Matched.bit();
         self.matched = Some(matched);
         self
     }
@@ -136,36 +132,42 @@ impl Rule {
     /// Only this action, or another that is named: `user.login`, or `user.*` for all that begin with
     /// `user.`.
     pub fn action(mut self, action: impl Into<String>) -> Self {
+        self.asked |= Condition::Action.bit();
         self.actions.push(ActionPattern::new(action.into()));
         self
     }
 
     /// Only what ended like this, or like another that is named.
     pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.asked |= Condition::Outcome.bit();
         self.outcomes.push(outcome);
         self
     }
 
     /// Only responses with this status, or another that is named: `401`, `500..=599`.
     pub fn status(mut self, status: impl Into<StatusRange>) -> Self {
+        self.asked |= Condition::Status.bit();
         self.statuses.push(status.into());
         self
     }
 
     /// Only actors of this type, or another that is named.
     pub fn actor(mut self, actor: ActorType) -> Self {
+        self.asked |= Condition::Actor.bit();
         self.actors.push(Some(actor));
         self
     }
 
     /// Also, or only, requests of which nobody said who acted.
     pub fn no_actor(mut self) -> Self {
+        self.asked |= Condition::Actor.bit();
         self.actors.push(None);
         self
     }
 
     /// Only what the handler or the catalogue said something about, or only the rest.
     pub const fn annotated(mut self, annotated: bool) -> Self {
+        self.asked |= Condition::Annotated.bit();
         self.annotated = Some(annotated);
         self
     }
@@ -267,11 +269,7 @@ impl Rule {
     /// Whether it matches. On arrival, what is not known yet leaves it open.
     pub(super) fn answer(&self, facts: &Facts<'_>, moment: Moment) -> Answer {
         let mut open = None;
-        let asked = match self.asked.as_slice() {
-            [] => Condition::ALL.as_slice(),
-            some => some,
-        };
-        for &condition in asked {
+        for condition in Condition::of(self.asked) {
             match self.holds(condition, facts, moment) {
                 Some(true) => {}
                 Some(false) => return Answer::No(condition),
@@ -281,66 +279,43 @@ impl Rule {
         open.map_or(Answer::Yes, Answer::Open)
     }
 
-    /// Whether one kind of condition holds; `None`: not known yet.
+    /// Whether a condition that the rule has holds; `None`: not known yet.
     fn holds(&self, condition: Condition, facts: &Facts<'_>, moment: Moment) -> Option<bool> {
-        let later = |known: bool| match moment {
-            Moment::Arrival => None,
-            Moment::End => Some(known),
-        };
-        match condition {
+        let arrives = moment == Moment::Arrival;
+        let known = match condition {
             Condition::Method => any(&self.methods, facts.method, MethodPattern::matches),
             Condition::Route => any(&self.routes, facts.route, RoutePattern::matches),
-            Condition::Matched => is(self.matched, facts.route.is_some()),
+            Condition::Matched => self.matched == Some(facts.route.is_some()),
             Condition::Action => {
-                match any(&self.actions, facts.action, ActionPattern::matches) {
+                let matches = any(&self.actions, facts.action, ActionPattern::matches);
+                if arrives && !matches {
                     // The handler may name it yet.
-                    Some(false) => later(false),
-                    holds => holds,
+                    return None;
                 }
+                matches
             }
-            Condition::Outcome if self.outcomes.is_empty() => Some(true),
-            Condition::Outcome => {
-                later(facts.outcome.is_some_and(|it| self.outcomes.contains(&it)))
-            }
-            Condition::Status if self.statuses.is_empty() => Some(true),
-            Condition::Status => later(
-                facts
-                    .status
-                    .is_some_and(|status| self.statuses.iter().any(|range| range.contains(status))),
-            ),
-            Condition::Actor if self.actors.is_empty() => Some(true),
-            Condition::Actor => later(self.actors.contains(&facts.actor)),
-            Condition::Annotated => match moment {
-                // What the catalogue names stays named; what it does not, the handler may.
-                Moment::Arrival if !facts.is_named() => self.annotated.map_or(Some(true), |_| None),
-                Moment::Arrival => is(self.annotated, true),
-                Moment::End => is(self.annotated, facts.annotated),
-            },
-        }
+            // What the catalogue names stays named; what it does not, the handler may.
+            Condition::Annotated if arrives && !facts.is_named() => return None,
+            Condition::Annotated if arrives => self.annotated == Some(true),
+            Condition::Annotated => self.annotated == Some(facts.annotated),
+            _ if arrives => return None,
+            Condition::Outcome => facts.outcome.is_some_and(|it| self.outcomes.contains(&it)),
+            Condition::Status => facts
+                .status
+                .is_some_and(|it| self.statuses.iter().any(|range| range.contains(it))),
+            Condition::Actor => self.actors.contains(&facts.actor),
+        };
+        Some(known)
     }
 
     /// Whether it has no condition of this kind.
-    pub(super) fn is_free_of(&self, condition: Condition) -> bool {
-        match condition {
-            Condition::Method => self.methods.is_empty(),
-            Condition::Route => self.routes.is_empty(),
-            Condition::Matched => self.matched.is_none(),
-            Condition::Action => self.actions.is_empty(),
-            Condition::Outcome => self.outcomes.is_empty(),
-            Condition::Status => self.statuses.is_empty(),
-            Condition::Actor => self.actors.is_empty(),
-            Condition::Annotated => self.annotated.is_none(),
-        }
+    pub(super) const fn is_free_of(&self, condition: Condition) -> bool {
+        self.asked & condition.bit() == 0
     }
 }
 
-fn any<T>(patterns: &[T], given: Option<&str>, matches: impl Fn(&T, &str) -> bool) -> Option<bool> {
-    let one = |given| patterns.iter().any(|pattern| matches(pattern, given));
-    Some(patterns.is_empty() || given.is_some_and(one))
-}
-
-fn is(asked: Option<bool>, given: bool) -> Option<bool> {
-    Some(asked.is_none_or(|asked| asked == given))
+fn any<T>(patterns: &[T], given: Option<&str>, matches: impl Fn(&T, &str) -> bool) -> bool {
+    given.is_some_and(|given| patterns.iter().any(|pattern| matches(pattern, given)))
 }
 
 impl Facts<'_> {
@@ -351,8 +326,8 @@ impl Facts<'_> {
 }
 
 impl Condition {
-    /// All of them, those first that cost least and are known first.
-    pub(super) const ALL: [Self; 8] = [
+    /// All of them, in the order of their bits.
+    const ALL: [Self; 8] = [
         Self::Method,
         Self::Matched,
         Self::Status,
@@ -374,6 +349,19 @@ impl Condition {
         Self::Actor,
         Self::Annotated,
     ];
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// Those with these bits.
+    fn of(mut bits: u8) -> impl Iterator<Item = Self> {
+        iter::from_fn(move || {
+            let lowest = Self::ALL.get(bits.trailing_zeros() as usize)?;
+            bits &= bits.wrapping_sub(1);
+            Some(*lowest)
+        })
+    }
 
     /// The key in a file.
     pub(super) const fn key(self) -> &'static str {

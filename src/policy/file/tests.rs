@@ -12,7 +12,11 @@ use crate::{
 fn rules_of(text: &str) -> Vec<Rule> {
     let policy = Policy::from_toml(text).unwrap();
     let own = policy.own_rules().iter().cloned();
-    own.map(|rule| Rule { line: None, asked: Vec::new(), ..rule }).collect()
+    let placeless = |mut rule: Rule| {
+        rule.line = None;
+        rule
+    };
+    own.map(placeless).collect()
 }
 
 #[test]
