@@ -200,6 +200,7 @@ impl Guard {
         let mut record = of_service(record);
         ending.conclude(&mut record);
         found.write(&mut record, rules);
+        closed.set_session.clone_from(&found.session);
         let foldable = is_foldable(&record) && !closed.is_expected();
         if foldable {
             match recorder.pass(client, Box::new(record), self.scope.begun()) {

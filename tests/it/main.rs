@@ -33,6 +33,9 @@ mod flood;
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod grpc;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod hostile;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod input;
 #[cfg(test)]
