@@ -353,7 +353,7 @@ impl Ending {
         if let Some(reason) = self.reason {
             record
                 .reason
-                .get_or_insert(crate::text::Text::fixed(reason));
+                .get_or_insert_with(|| crate::text::Text::fixed(reason));
         }
         let http = record.context.http.get_or_insert_with(Http::new);
         http.status = self.status.map(|status| status.as_u16());

@@ -59,6 +59,9 @@ mod panics;
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod policy;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod public_api;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;
 #[cfg(test)]
@@ -85,6 +88,9 @@ mod store;
 mod strict;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod tonic_calls;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "tracing"))]
 mod tracing;
