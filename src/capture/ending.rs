@@ -200,6 +200,7 @@ impl Guard {
         let mut record = of_service(record);
         ending.conclude(&mut record);
         found.write(&mut record, rules);
+        closed.set_session.clone_from(&found.session);
         let foldable = is_foldable(&record) && !closed.is_expected();
         if foldable {
             match recorder.pass(client, Box::new(record), self.scope.begun()) {
@@ -352,7 +353,7 @@ impl Ending {
         if let Some(reason) = self.reason {
             record
                 .reason
-                .get_or_insert(crate::text::Text::fixed(reason));
+                .get_or_insert_with(|| crate::text::Text::fixed(reason));
         }
         let http = record.context.http.get_or_insert_with(Http::new);
         http.status = self.status.map(|status| status.as_u16());

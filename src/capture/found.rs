@@ -36,8 +36,10 @@ impl Found {
             context.request_id.get_or_insert_with(given);
         }
         if let Some(session) = &self.session {
-            context.previous_session_id = context.session_id.take();
-            context.session_id = Some(hashed(session, rules));
+            let old = context.session_id.replace(hashed(session, rules));
+            // Many services set the same cookie again with every answer.
+            context.previous_session_id =
+                old.filter(|old| Some(old) != context.session_id.as_ref());
         }
     }
 }

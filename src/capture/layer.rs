@@ -23,10 +23,12 @@ use super::{
 };
 
 /// A closure that reads something out of a request.
-pub(super) type RequestHook<T> = Arc<dyn Fn(&request::Parts) -> Option<T> + Send + Sync>;
+pub(super) type RequestHook<T> = Hook<request::Parts, T>;
 
 /// A closure that reads something out of the head of a response.
-pub(super) type ResponseHook<T> = Arc<dyn Fn(&response::Parts) -> Option<T> + Send + Sync>;
+pub(super) type ResponseHook<T> = Hook<response::Parts, T>;
+
+type Hook<P, T> = Arc<dyn Fn(&P) -> Option<T> + Send + Sync>;
 
 /// Records the requests that pass through it; made by [`Audit::layer`](crate::Audit::layer).
 ///
@@ -169,11 +171,7 @@ impl AuditLayer {
 
 impl Config {
     /// Asks a closure of the layer.
-    pub(super) fn ask<P, T>(
-        &self,
-        hook: Option<&Arc<dyn Fn(&P) -> Option<T> + Send + Sync>>,
-        parts: &P,
-    ) -> Option<T> {
+    pub(super) fn ask<P, T>(&self, hook: Option<&Hook<P, T>>, parts: &P) -> Option<T> {
         let hook = hook?;
         self.survive(|| hook(parts))
     }

@@ -176,8 +176,7 @@ impl Arrived {
 
     /// Texts that must not be in any record: what the request proves itself with.
     pub(super) fn secrets(&self) -> Vec<&str> {
-        let session = self.session.get().map(RawSession::as_bytes);
-        let session = session.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let session = self.session.get().and_then(RawSession::as_str);
         let credential = self.authorization.as_ref().and_then(credential);
         session.into_iter().chain(credential).collect()
     }

@@ -127,7 +127,6 @@ impl RawSession {
     }
 
     /// The same as text, if it is one.
-    #[cfg(test)]
     pub(crate) fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }

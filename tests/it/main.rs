@@ -33,6 +33,9 @@ mod flood;
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod grpc;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod hostile;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod input;
 #[cfg(test)]
@@ -55,6 +58,9 @@ mod panics;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod policy;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod public_api;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod real_disk;
@@ -88,6 +94,9 @@ mod store;
 mod strict;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod tonic_calls;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "tracing"))]
 mod tracing;

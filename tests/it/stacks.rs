@@ -64,6 +64,7 @@ fn routes() -> Router {
         .route("/fails", get(|| async { StatusCode::BAD_GATEWAY }))
 }
 
+#[expect(clippy::result_large_err, reason = "the form that tower-http asks for")]
 fn refuse(status: StatusCode) -> impl Fn(&mut Request<Body>) -> Result<(), Response<Body>> + Clone {
     move |_: &mut Request<Body>| {
         let mut response = Response::new(Body::empty());
@@ -107,7 +108,9 @@ fn rows() -> Vec<Row> {
     };
     let mut rows = refusals(&row, &http);
     rows.extend(plain(&row, &http));
-    rows.extend(time_outs_and_panics(&row, &http));
+    rows.extend(named(&row, &http));
+    rows.extend(time_outs(&row, &http));
+    rows.extend(panics_of(&row, &http));
     rows
 }
 
@@ -211,6 +214,12 @@ fn plain(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
         row("HEAD", around, Method::HEAD, "/documents/7", 200, None),
         row("204", around, Method::GET, "/empty", 204, None),
         row("304", around, Method::GET, "/unchanged", 304, None),
+    ]
+}
+
+fn named(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
+    let around = |audit| routes().layer(audit);
+    vec![
         row(
             "304 of what the handler names",
             around,
@@ -246,10 +255,8 @@ fn plain(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
     ]
 }
 
-fn time_outs_and_panics(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
+fn time_outs(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
     let cancelled = Some(json!({"outcome": "cancelled"}));
-    let panicked = Some(json!({"outcome": "error",
-        "error": {"type": "panic", "message": "on purpose"}}));
     vec![
         row(
             "a time-out that answers, inside",
@@ -296,6 +303,13 @@ fn time_outs_and_panics(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
             408,
             cancelled,
         ),
+    ]
+}
+
+fn panics_of(row: MakeRow<'_>, http: MakeRecord<'_>) -> Vec<Row> {
+    let panicked = Some(json!({"outcome": "error",
+        "error": {"type": "panic", "message": "on purpose"}}));
+    vec![
         row(
             "a panic, caught inside",
             |audit| routes().layer(CatchPanicLayer::new()).layer(audit),

@@ -15,6 +15,7 @@ use super::{
         draft::Unfinished,
         recorder::{Appended, Manner, Recorder, Standing, of_service},
         request::Arrived,
+        session::RawSession,
     },
     AuditScope, State,
 };
@@ -25,6 +26,8 @@ pub(in crate::capture) struct Closed {
     intent: bool,
     drafted: bool,
     admission: Option<Admission>,
+    /// The session that the response sets: as secret as the one that the request presented.
+    pub(in crate::capture) set_session: Option<RawSession>,
 }
 
 impl Closed {
@@ -71,6 +74,7 @@ impl AuditScope {
             intent: state.intent.is_some(),
             drafted: state.drafted,
             admission: state.admission.take(),
+            set_session: None,
         })
     }
 
@@ -88,9 +92,11 @@ impl AuditScope {
             Some(_) => Standing::Admitted,
             None => Standing::New,
         };
+        let mut secrets = self.secrets();
+        secrets.extend(closed.set_session.as_ref().and_then(RawSession::as_str));
         let manner = Manner {
             closes: closed.intent.then(|| self.id().as_uuid()),
-            secrets: &self.secrets(),
+            secrets: &secrets,
             ..Manner::new(standing, urgency)
         };
         let appended = recorder.append(record, (self.id(), self.inner.begun), manner)?;
