@@ -93,6 +93,8 @@ pub struct Stats {
     pub folded: u64,
     /// Requests without a record, as the policy says.
     pub skipped: u64,
+    /// Further records of requests that a rule skips on arrival; not written either.
+    pub skipped_further: u64,
     /// Requests answered with 503 before they began, because their record could not be kept.
     pub refused: u64,
     /// Requests that ran although there was no room for their record when they began.

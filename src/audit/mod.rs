@@ -288,6 +288,7 @@ impl Parts {
             outbox_kept: self.recorder.drafts().kept(),
             folded: self.recorder.rules().flood.folded(),
             skipped: load(&tallies.skipped),
+            skipped_further: load(&tallies.skipped_further),
             refused: load(&tallies.refused),
             not_admitted: load(&tallies.not_admitted),
             broken_bodies: load(&tallies.broken_bodies),

@@ -88,6 +88,12 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.skipped,
     ),
     (
+        "audit_further_skipped_total",
+        "counter",
+        "Further records of requests that a rule skips.",
+        |s| s.skipped_further,
+    ),
+    (
         "audit_requests_refused_total",
         "counter",
         "Requests refused: their record could not be kept.",

@@ -1,12 +1,24 @@
 //! What a status says about the outcome.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::{policy, record::Outcome};
 
 /// As the policy's explanations have it.
 pub(super) const fn outcome_of(status: StatusCode) -> Outcome {
     policy::outcome_of(status.as_u16())
+}
+
+/// Whether a response has a body that could still say something of the end.
+pub(super) fn body_follows(method: Option<&Method>, status: StatusCode, is_end: bool) -> bool {
+    // Trap C5: these are complete at the head, whatever their headers say.
+    let tunnel = method == Some(&Method::CONNECT) && status.is_success();
+    let bodiless = tunnel
+        || method == Some(&Method::HEAD)
+        || status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    !bodiless && !is_end
 }
 
 #[cfg(test)]

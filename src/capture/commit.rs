@@ -11,14 +11,19 @@ use crate::journal::{CommitError, Committed, Rejected, Ticket};
 #[must_use = "the intent is durable only when this future says so"]
 #[derive(Debug)]
 pub struct CommitScope {
-    waiting: Result<Committed, Rejected>,
+    /// `None` where there is never a record, because the policy skips the request.
+    waiting: Result<Option<Committed>, Rejected>,
 }
 
 impl CommitScope {
     pub(super) fn new(intent: Result<Ticket, Rejected>) -> Self {
         Self {
-            waiting: intent.map(Ticket::committed),
+            waiting: intent.map(|ticket| Some(ticket.committed())),
         }
+    }
+
+    pub(super) const fn skipped() -> Self {
+        Self { waiting: Ok(None) }
     }
 }
 
@@ -27,7 +32,8 @@ impl Future for CommitScope {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.waiting {
-            Ok(committed) => Pin::new(committed).poll(cx).map_ok(|_| ()),
+            Ok(Some(committed)) => Pin::new(committed).poll(cx).map_ok(|_| ()),
+            Ok(None) => Poll::Ready(Ok(())),
             Err(rejected) => Poll::Ready(Err((*rejected).into())),
         }
     }

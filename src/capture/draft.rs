@@ -78,6 +78,7 @@ pub(super) struct Unfinished {
     pub(super) id: RecordId,
     pub(super) begun: Timestamp,
     pub(super) is_finished: bool,
+    pub(super) is_skipped: bool,
 }
 
 impl AuditScope {
@@ -97,6 +98,7 @@ impl Recorder {
     fn draft(&self, unfinished: Unfinished, secrets: &[&str]) -> Draft {
         let standing = match self.drafts().owner() {
             None => Standing::NoOutbox,
+            Some(_) if unfinished.is_skipped => Standing::Skipped,
             Some(_) if unfinished.is_finished => Standing::Finished,
             Some(_) => Standing::Open,
         };

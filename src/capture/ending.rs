@@ -1,8 +1,11 @@
 //! The end of a request: told once, whatever it is.
 
-use std::any::Any;
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use http::{HeaderMap, Method, StatusCode, response};
+use http::{HeaderMap, StatusCode, response};
 
 use crate::{
     journal::{Receiving, Urgency},
@@ -45,6 +48,8 @@ pub(super) struct Ending {
     awaits_trailers: bool,
     /// Whether the answer shows that there is no such method of gRPC.
     is_astray: bool,
+    /// Whether the answer shows that there is such a method of gRPC.
+    shows_the_method: bool,
     /// What the head of the response says for the record; kept where the record comes later.
     found: Found,
 }
@@ -104,12 +109,12 @@ impl Guard {
         let _ = self.finish(&ending, None, false);
     }
 
-    /// Nobody waits for the rest of the body.
-    pub(super) fn body_dropped(&self, ending: Ending) {
-        let ending = Ending {
-            outcome: Outcome::Cancelled,
-            ..ending
-        };
+    /// Nobody waits for the rest of the body. What the head said of a refusal or a failure stands:
+    /// a client must not be able to relabel it by leaving.
+    pub(super) fn body_dropped(&self, mut ending: Ending) {
+        if ending.outcome == Outcome::Success && !ending.told {
+            ending.outcome = Outcome::Cancelled;
+        }
         let _ = self.finish(&ending, None, false);
     }
 
@@ -154,7 +159,7 @@ impl Guard {
             return Finish::Done;
         };
         if ending.is_astray {
-            arrived.went_astray();
+            arrived.went_astray(self.scope.recorder().rules());
         }
         let mut decision = None;
         let mut at_body = false;
@@ -168,7 +173,7 @@ impl Guard {
             (Some(closed), Some(decision)) if decision.record || closed.is_expected() => {
                 let found = head.map(|head| Found::look(arrived, head));
                 let found = found.as_ref().unwrap_or(&ending.found);
-                self.write((ending, found), arrived, closed, decision)
+                self.write_whatever_happens((ending, found), arrived, closed, decision)
             }
             (Some(_), _) => {
                 let recorder = self.scope.recorder();
@@ -180,11 +185,38 @@ impl Guard {
         }
     }
 
-    fn write(
+    /// Foreign code runs here too: clocks, ids, the host's subscriber. The request has its answer, so
+    /// a panic is kept here, and the record goes without what led to it.
+    fn write_whatever_happens(
         &self,
         (ending, found): (&Ending, &Found),
         arrived: &Arrived,
         mut closed: Closed,
+        decision: Decision,
+    ) -> Finish {
+        let write = || self.write((ending, found), arrived, &mut closed, decision);
+        catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
+            let recorder = self.scope.recorder();
+            recorder.tally(|tallies| &tallies.hook_panics);
+            let mut record =
+                Record::default().reason("auditing panicked: only the request is known");
+            let bare = AssertUnwindSafe(|| {
+                arrived.complete(&mut record, decision.address, recorder.rules());
+                ending.conclude(&mut record);
+                self.scope.write(record, &closed, Urgency::Buffered)
+            });
+            if !matches!(catch_unwind(bare), Ok(Ok(_))) {
+                recorder.tally(|tallies| &tallies.own_refused);
+            }
+            Finish::Done
+        })
+    }
+
+    fn write(
+        &self,
+        (ending, found): (&Ending, &Found),
+        arrived: &Arrived,
+        closed: &mut Closed,
         decision: Decision,
     ) -> Finish {
         let recorder = self.scope.recorder();
@@ -195,7 +227,11 @@ impl Guard {
         if origins.peer.is_none() {
             recorder.no_peer();
         }
-        arrived.complete_from(&mut record, origins, decision.address, rules);
+        let is_named = arrived.complete_from(&mut record, origins, decision.address, rules);
+        // Only what exists goes into the inventory; strangers could fill it.
+        if ending.shows_the_method || !arrived.is_call() {
+            arrived.note(&record, is_named, rules);
+        }
         // Last, because closures of the layer and clients of gRPC name actions too.
         let mut record = of_service(record);
         ending.conclude(&mut record);
@@ -215,7 +251,7 @@ impl Guard {
         } else {
             Urgency::Buffered
         };
-        match self.scope.write(record, &closed, urgency) {
+        match self.scope.write(record, closed, urgency) {
             Ok(appended) if urgency == Urgency::Durable => Finish::Hold(appended.receiving()),
             _ => Finish::Done,
         }
@@ -254,6 +290,7 @@ impl Ending {
             told: false,
             awaits_trailers: false,
             is_astray: false,
+            shows_the_method: false,
             found: Found {
                 session: None,
                 request_id: None,
@@ -281,14 +318,8 @@ impl Ending {
 
     fn of_grpc(&mut self, head: &response::Parts) {
         let is_grpc = grpc::is_grpc(&head.headers);
-        // What stands before a gRPC server refuses in HTTP's words; it does not know the methods.
-        self.is_astray = !is_grpc
-            && match head.status {
-                StatusCode::NOT_FOUND
-                | StatusCode::METHOD_NOT_ALLOWED
-                | StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
-                status => !status.is_client_error() && !status.is_server_error(),
-            };
+        // What stands before a gRPC server answers in HTTP's words; it does not know the methods.
+        self.is_astray = !is_grpc;
         if head.status == StatusCode::OK {
             // Without trailers the code is in the head.
             match grpc::code(&head.headers) {
@@ -315,6 +346,7 @@ impl Ending {
             self.outcome = code.outcome();
         }
         self.is_astray |= code == grpc::Code::UNIMPLEMENTED;
+        self.shows_the_method = code.shows_the_method();
         self.judged = code.status();
         self.fault = code.fault();
     }
@@ -358,14 +390,4 @@ impl Ending {
         let http = record.context.http.get_or_insert_with(Http::new);
         http.status = self.status.map(|status| status.as_u16());
     }
-}
-
-/// Whether a response has a body that could still say something of the end.
-pub(super) fn body_follows(method: Option<&Method>, status: StatusCode, is_end: bool) -> bool {
-    // Trap C5: these are complete at the head, whatever their headers say.
-    let bodiless = method == Some(&Method::HEAD)
-        || status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED;
-    !bodiless && !is_end
 }

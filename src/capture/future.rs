@@ -17,8 +17,9 @@ use crate::journal::Receiving;
 use super::{
     AuditScope,
     body::AuditBody,
+    classify::body_follows,
     current,
-    ending::{Finish, Guard, body_follows},
+    ending::{Finish, Guard},
     entrance::{Passage, Threshold},
     refusal::refusal,
     request::Arrived,

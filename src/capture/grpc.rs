@@ -70,8 +70,15 @@ pub(super) fn code(headers: &HeaderMap) -> Option<Code> {
 impl Code {
     /// What a call ends with that does not say its end.
     pub(super) const UNKNOWN: Self = Self(2);
-    /// What a call ends with for which there is no method.
+    /// What a call of a method that does not exist ends with.
     pub(super) const UNIMPLEMENTED: Self = Self(12);
+
+    /// Whether an answer with this code shows that there is such a method: one that refuses may come
+    /// from what stands before it.
+    pub(super) const fn shows_the_method(self) -> bool {
+        // PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED.
+        !matches!(self.0, 7 | 12 | 16)
+    }
 
     const fn entry(self) -> (&'static str, u16) {
         let index = self.0 as usize;

@@ -74,6 +74,7 @@ mod scope;
 mod seen;
 mod service;
 mod session;
+mod template;
 #[cfg(feature = "tracing")]
 mod tracing;
 

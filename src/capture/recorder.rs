@@ -51,6 +51,8 @@ pub(crate) struct Tallies {
     pub(crate) own_refused: AtomicU64,
     /// Requests that left no record, as the policy says.
     pub(crate) skipped: AtomicU64,
+    /// Further records of requests that a rule skips.
+    pub(crate) skipped_further: AtomicU64,
     /// Requests that were refused because their record could not be kept.
     pub(crate) refused: AtomicU64,
     /// Requests that ran although there was no room for their record when they began.

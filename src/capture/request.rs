@@ -21,8 +21,7 @@ use crate::{
 };
 
 use super::{
-    Rules,
-    axum_parts::{self, Matched},
+    Rules, axum_parts,
     client::{Claimed, Origins},
     grpc,
     headers::Taken,
@@ -30,6 +29,7 @@ use super::{
     layer::Config,
     presented::Presented,
     session::RawSession,
+    template::{Template, template},
 };
 
 /// A request as it arrived.
@@ -49,28 +49,6 @@ pub(super) struct Arrived {
     is_grpc: bool,
     /// It said that it was gRPC, and turned out to be for no method of it.
     is_astray: AtomicBool,
-}
-
-/// The template of a route.
-#[derive(Debug)]
-pub(super) enum Template {
-    /// As axum shares it.
-    Matched(Matched),
-    Given(Text),
-    /// The path of a gRPC call, which is the method's name: in the client's words, until the answer
-    /// shows that there is such a method. With it what axum matched, which then is only a prefix.
-    Called(Text, Option<Matched>),
-}
-
-impl Template {
-    fn as_str(&self, is_astray: bool) -> Option<&str> {
-        match self {
-            Self::Matched(matched) => Some(matched.as_str()),
-            Self::Given(text) => Some(text),
-            Self::Called(_, matched) if is_astray => matched.as_ref().map(Matched::as_str),
-            Self::Called(path, _) => Some(path),
-        }
-    }
 }
 
 impl Arrived {
@@ -97,7 +75,13 @@ impl Arrived {
             ..Facts::default()
         };
         let assurance = declared.and_then(|declared| declared.assurance);
-        let arrival = rules.policy.on_arrival(&facts, assurance);
+        let mut arrival = rules.policy.on_arrival(&facts, assurance);
+        if let Some(Template::Called(_, matched)) = &template
+            && let Some(matched) = matched.get()
+        {
+            // It may be no gRPC at all: what axum matched counts as well.
+            arrival = arrival.or_stricter(on_route(rules, method, matched.as_str()));
+        }
         if arrival.verdict == Verdict::Skip {
             return None;
         }
@@ -150,10 +134,20 @@ impl Arrived {
 
     /// Learns the template from within, where a layer around the router cannot see it.
     pub(super) fn learn(&self, parts: &request::Parts) {
-        if self.template.get().is_none()
-            && let Some(matched) = axum_parts::matched(&parts.extensions)
-        {
-            let _ = self.template.set(Template::Matched(matched));
+        let matched = || axum_parts::matched(&parts.extensions);
+        match self.template.get() {
+            None => {
+                if let Some(matched) = matched() {
+                    let _ = self.template.set(Template::Matched(matched));
+                }
+            }
+            // Who says that it is gRPC may be on any route.
+            Some(Template::Called(_, known)) if known.get().is_none() => {
+                if let Some(matched) = matched() {
+                    let _ = known.set(matched);
+                }
+            }
+            Some(_) => {}
         }
     }
 
@@ -163,13 +157,26 @@ impl Arrived {
         self.template.get()?.as_str(is_astray)
     }
 
-    /// It was for no method of gRPC, whatever it said.
-    pub(super) fn went_astray(&self) {
-        self.is_astray.store(true, Ordering::Relaxed);
+    /// The answer does not show that there is such a method of gRPC. One that was seen before is
+    /// believed all the same, so that a refusal says what was refused.
+    pub(super) fn went_astray(&self, rules: &Rules) {
+        let called = self.route().filter(|_| self.is_call());
+        let is_known = called.is_some_and(|path| rules.seen.is_known(self.method.as_str(), path));
+        self.is_astray.store(!is_known, Ordering::Relaxed);
+    }
+
+    /// Notes the route for the inventory, and what somebody named it.
+    pub(super) fn note(&self, record: &Record, is_named: bool, rules: &Rules) {
+        let Some(route) = self.route() else { return };
+        let method = self.method.as_str();
+        rules.seen.note(method, route);
+        if is_named {
+            rules.seen.named(method, route, record.action.as_str());
+        }
     }
 
     /// Whether the route is the name of a gRPC method.
-    fn is_call(&self) -> bool {
+    pub(super) fn is_call(&self) -> bool {
         let is_astray = self.is_astray.load(Ordering::Relaxed);
         !is_astray && matches!(self.template.get(), Some(Template::Called(..)))
     }
@@ -244,25 +251,20 @@ impl Arrived {
         self.complete_from(record, self.origins(), form, rules);
     }
 
+    /// As [`complete`](Self::complete); answers whether somebody named what is done.
     pub(super) fn complete_from(
         &self,
         record: &mut Record,
         origins: Origins,
         form: AddressForm,
         rules: &Rules,
-    ) {
+    ) -> bool {
         let is_named = !record.action.is_unknown() || self.name(record, rules);
-        if let Some(route) = self.route() {
-            let (method, action) = (self.method.as_str(), record.action.as_str());
-            rules.seen.note(method, route);
-            if is_named {
-                rules.seen.named(method, route, action);
-            }
-        }
         if let Some(kept) = &self.kept {
             kept.write(record);
         }
         self.put_context(record, origins, form, rules);
+        is_named
     }
 
     /// Where the request came from.
@@ -300,6 +302,20 @@ impl Arrived {
     }
 }
 
+/// What is decided on arrival for a route about which nobody said more.
+fn on_route(rules: &Rules, method: &str, route: &str) -> Arrival {
+    let declared = rules.catalogue.for_route(method, route);
+    let facts = Facts {
+        method: Some(method),
+        route: Some(route),
+        action: action_name(None, declared),
+        annotated: declared.is_some(),
+        ..Facts::default()
+    };
+    let assurance = declared.and_then(|declared| declared.assurance);
+    rules.policy.on_arrival(&facts, assurance)
+}
+
 /// What closures of the layer say of who and what; nothing is made where they say nothing.
 pub(super) fn told(config: &Config, parts: &request::Parts) -> Option<Box<Record>> {
     let mut told: Option<Box<Record>> = None;
@@ -321,23 +337,6 @@ pub(super) fn told(config: &Config, parts: &request::Parts) -> Option<Box<Record
 /// A session as it may be written.
 pub(super) fn hashed(session: &RawSession, rules: &Rules) -> Text {
     rules.key.hash(Purpose::Session, session.as_bytes())
-}
-
-fn template(config: &Config, parts: &request::Parts, is_grpc: bool) -> Option<Template> {
-    if let Some(given) = config.ask(config.route.as_ref(), parts) {
-        return Some(Template::Given(given.into()));
-    }
-    let matched = axum_parts::matched(&parts.extensions);
-    let path = parts.uri.path();
-    let is_call = is_grpc && grpc::is_method(path);
-    match matched {
-        // As tonic's services are routed by axum.
-        Some(matched) if is_call && matched.as_str().ends_with("/{*rest}") => {
-            Some(Template::Called(path.into(), Some(matched)))
-        }
-        Some(matched) => Some(Template::Matched(matched)),
-        None => is_call.then(|| Template::Called(path.into(), None)),
-    }
 }
 
 fn peer(config: &Config, parts: &request::Parts) -> Option<IpAddr> {

@@ -52,9 +52,16 @@ struct Inner {
     /// Made when it is first needed: most requests leave no record.
     id: OnceLock<RecordId>,
     begun: Timestamp,
-    /// What is known of the request; `None` for a job.
-    request: Option<Arrived>,
+    work: Work,
     state: Mutex<State>,
+}
+
+/// What the record is about.
+enum Work {
+    Job,
+    Request(Arrived),
+    /// Requests that a rule skips on arrival: there is never a record.
+    Skipped,
 }
 
 struct State {
@@ -62,8 +69,6 @@ struct State {
     record: Option<Box<Record>>,
     /// Whether the code that runs said what this is.
     annotated: bool,
-    /// Whether there is never a record.
-    skipped: bool,
     /// Its intent, once that is in the journal.
     intent: Option<Ticket>,
     /// Whether the record is still to be written.
@@ -93,7 +98,13 @@ impl AuditScope {
     pub(super) fn new(recorder: Recorder, alive: Alive, record: Record) -> Result<Self, Rejected> {
         let admission = recorder.inbox().admit()?;
         let record = Some(Box::new(record));
-        Ok(Self::begin(recorder, alive, record, None, Some(admission)))
+        Ok(Self::begin(
+            recorder,
+            alive,
+            record,
+            Work::Job,
+            Some(admission),
+        ))
     }
 
     /// The scope of a request; without an admission it is recorded at the end if there is room then.
@@ -104,38 +115,32 @@ impl AuditScope {
         record: Option<Box<Record>>,
         admission: Option<Admission>,
     ) -> Self {
-        Self::begin(recorder, alive, record, Some(request), admission)
+        Self::begin(recorder, alive, record, Work::Request(request), admission)
     }
 
     /// The scope that handlers find where the policy skips: it is finished from the start.
     pub(super) fn skipped(recorder: Recorder, alive: Alive) -> Self {
-        let scope = Self::begin(recorder, alive, None, None, None);
-        let mut state = scope.lock();
-        (state.open, state.skipped) = (false, true);
-        drop(state);
-        scope
+        Self::begin(recorder, alive, None, Work::Skipped, None)
     }
 
-    /// Whether it is of a request that the policy skips.
-    #[cfg(feature = "tracing")]
+    /// Whether it is of requests that the policy skips.
     pub(super) fn is_skipped(&self) -> bool {
-        self.lock().skipped
+        matches!(self.inner.work, Work::Skipped)
     }
 
     fn begin(
         recorder: Recorder,
         alive: Alive,
         record: Option<Box<Record>>,
-        request: Option<Arrived>,
+        work: Work,
         admission: Option<Admission>,
     ) -> Self {
         let begun = recorder.now();
         let state = Mutex::new(State {
             record,
             annotated: false,
-            skipped: false,
             intent: None,
-            open: true,
+            open: !matches!(work, Work::Skipped),
             admission,
             drafted: false,
         });
@@ -145,7 +150,7 @@ impl AuditScope {
                 _alive: alive,
                 id: OnceLock::new(),
                 begun,
-                request,
+                work,
                 state,
             }),
         }
@@ -160,7 +165,8 @@ impl AuditScope {
         current::current()
     }
 
-    /// The id that the record has, or will have.
+    /// The id that the record has, or will have. In a request that a rule skips on arrival there is
+    /// no record, and every call gives another id.
     #[must_use]
     pub fn id(&self) -> RecordId {
         let Inner {
@@ -169,6 +175,10 @@ impl AuditScope {
             begun,
             ..
         } = &*self.inner;
+        if self.is_skipped() {
+            // Requests that are skipped share a scope, and must not share an id.
+            return recorder.new_id(recorder.now());
+        }
         *id.get_or_init(|| recorder.new_id(*begun))
     }
 
@@ -262,7 +272,8 @@ impl AuditScope {
     }
 
     /// Appends a further record of the same work. Actor, tenant, application and context are this
-    /// scope's where the record names none. Never waits.
+    /// scope's where the record names none. Never waits. Where a rule skips the request on arrival,
+    /// its further records are skipped and counted too.
     ///
     /// # Errors
     ///
@@ -280,6 +291,11 @@ impl AuditScope {
         lasted: Option<std::time::Duration>,
     ) -> Result<RecordId, Rejected> {
         let recorder = &self.inner.recorder;
+        if self.is_skipped() {
+            // Nothing was taken of the request, so nothing could be masked or told of it.
+            recorder.tally(|tallies| &tallies.skipped_further);
+            return Ok(recorder.new_id(at));
+        }
         let mut record = of_service(self.inherit(record));
         record.context.duration = lasted.or(record.context.duration);
         let id = (recorder.new_id(at), at);
@@ -297,17 +313,23 @@ impl AuditScope {
     /// `unknown`. Call it before an effect that must not happen unseen. Another call waits for the
     /// same intent.
     ///
+    /// In a request that a rule skips on arrival there is no record, so there is nothing to wait for:
+    /// the rules of an operator do not change what a handler answers.
+    ///
     /// # Errors
     ///
     /// The intent is not known to be durable, or the record was written already: do not go on with
     /// the effect. Dropping the returned future does not take the intent back.
     pub fn commit(&self) -> CommitScope {
-        let mut state = self.lock();
-        if let Some(intent) = &state.intent {
-            return CommitScope::new(Ok(intent.clone()));
+        if self.is_skipped() {
+            return CommitScope::skipped();
         }
+        let mut state = self.lock();
         if !state.open {
             return CommitScope::new(Err(Rejected::Finished));
+        }
+        if let Some(intent) = &state.intent {
+            return CommitScope::new(Ok(intent.clone()));
         }
         let draft = self.so_far(&state);
         let (id, begun) = (self.id(), self.inner.begun);
@@ -350,7 +372,7 @@ impl AuditScope {
         if state.open {
             change(state.record.get_or_insert_default());
             state.annotated |= said == Said::What;
-        } else if !state.skipped {
+        } else if !self.is_skipped() {
             let tallies = self.inner.recorder.tallies();
             tallies.late_setters.fetch_add(1, Ordering::Relaxed);
         }

@@ -81,6 +81,15 @@ impl Seen {
         }
     }
 
+    /// Whether it was told of, or shown by an answer.
+    pub(crate) fn is_known(&self, method: &str, template: &str) -> bool {
+        self.knows(hash(&[method, template]))
+            || self.routes(|routes| {
+                let methods = routes.by_template.get(template);
+                methods.is_some_and(|methods| methods.contains_key(method))
+            })
+    }
+
     /// Notes what the handler of a route called its action. Cheap once it is known.
     pub(crate) fn named(&self, method: &str, template: &str, action: &str) {
         let hash = hash(&[method, template, action]);

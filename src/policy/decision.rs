@@ -114,6 +114,21 @@ pub(crate) struct Arrival {
     pub(crate) keep: Option<Arc<Keep>>,
 }
 
+impl Arrival {
+    /// What is promised where either of two decisions may turn out to be the right one.
+    pub(crate) fn or_stricter(mut self, other: Self) -> Self {
+        if other.verdict == Verdict::AtEnd {
+            self.verdict = Verdict::AtEnd;
+        }
+        self.assurance = self.assurance.max(other.assurance);
+        if other.on_failure == OnFailure::Refuse {
+            self.on_failure = OnFailure::Refuse;
+        }
+        self.keep = self.keep.or(other.keep);
+        self
+    }
+}
+
 /// Whether there will be a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {

@@ -41,6 +41,8 @@ pub(crate) enum Standing {
     Finished,
     /// The trail has no outbox.
     NoOutbox,
+    /// A rule skips the request: there is never a record.
+    Skipped,
 }
 
 impl Draft {

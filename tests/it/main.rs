@@ -85,6 +85,9 @@ mod session_key;
 mod sinks;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
+mod skipped;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
 mod stacks;
 #[cfg(feature = "sqlite")]
 #[cfg(test)]

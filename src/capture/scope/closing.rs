@@ -17,7 +17,7 @@ use super::{
         request::Arrived,
         session::RawSession,
     },
-    AuditScope, State,
+    AuditScope, State, Work,
 };
 
 /// What a scope held when it was closed.
@@ -87,10 +87,11 @@ impl AuditScope {
     ) -> Result<Appended, Rejected> {
         let recorder = &self.inner.recorder;
         record.context.duration = Some(self.lasted());
-        // What was let in is always taken; what was not stands at the door once more.
+        // What was let in is always taken, and so is what an intent or a row of an outbox waits for;
+        // the rest stands at the door once more.
         let standing = match closed.admission {
-            Some(_) => Standing::Admitted,
-            None => Standing::New,
+            None if !closed.is_expected() => Standing::New,
+            _ => Standing::Admitted,
         };
         let mut secrets = self.secrets();
         secrets.extend(closed.set_session.as_ref().and_then(RawSession::as_str));
@@ -137,7 +138,10 @@ impl AuditScope {
 
     /// What is known of the request; `None` for a job.
     pub(in crate::capture) fn request(&self) -> Option<&Arrived> {
-        self.inner.request.as_ref()
+        match &self.inner.work {
+            Work::Request(request) => Some(request),
+            Work::Job | Work::Skipped => None,
+        }
     }
 
     pub(in crate::capture) fn recorder(&self) -> &Recorder {
@@ -162,6 +166,7 @@ impl AuditScope {
             id: self.id(),
             begun: self.inner.begun,
             is_finished: !state.open,
+            is_skipped: self.is_skipped(),
         }
     }
 
