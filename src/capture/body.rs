@@ -134,6 +134,8 @@ where
                 }));
                 if let Some(Err(_)) = &item {
                     broke(scope);
+                    // What is asked for after that breaks nothing any more.
+                    *this.role = Role::Unseen;
                 }
                 Poll::Ready(item)
             }

@@ -76,10 +76,15 @@ fn two_parts() -> Script {
 #[tokio::test]
 async fn a_body_that_breaks_behind_its_record_is_counted_and_changes_nothing() {
     let trail = at_head();
-    let response = answer(&trail, || Script::of([Line::Data("one"), Line::Break])).await;
+    let twice = || Script::of([Line::Data("one"), Line::Break, Line::Break]);
+    let response = answer(&trail, twice).await;
     assert_eq!(only(&trail).outcome, Some(Outcome::Success));
-    let whole = response.into_body().collect().await;
-    assert_eq!(whole.map(|_| ()), Err(Broken), "the error is the client's");
+    let mut body = response.into_body();
+    body.frame().await.unwrap().unwrap();
+    for _ in 0..2 {
+        let broken = body.frame().await.unwrap().map(drop);
+        assert_eq!(broken, Err(Broken), "the error is the client's");
+    }
     assert_eq!(only(&trail).outcome, Some(Outcome::Success));
     assert_eq!(trail.audit().stats().broken_bodies, 1);
 }
