@@ -11,19 +11,18 @@ use crate::support::{
     web::{exchange, serve},
 };
 
+fn with(method: &str, path: &str, headers: &[u8], body: &str) -> Vec<u8> {
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+    let length = match body.len() {
+        0 => String::new(),
+        length => format!("content-length: {length}\r\n"),
+    };
+    let rest = format!("{length}\r\n{body}");
+    [head.as_bytes(), headers, rest.as_bytes()].concat()
+}
+
 /// The bytes of requests, clean and not; each on a connection of its own.
 fn requests() -> Vec<(&'static str, Vec<u8>)> {
-    let with = |method: &str, path: &str, headers: &[u8], body: &str| {
-        let mut bytes =
-            format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n").into_bytes();
-        bytes.extend_from_slice(headers);
-        if !body.is_empty() {
-            bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(body.as_bytes());
-        bytes
-    };
     let agent = format!("user-agent: {}\r\n", "a".repeat(300_000)).into_bytes();
     let chain = format!("x-forwarded-for: {}\r\n", vec!["10.0.0.1"; 1000].join(",")).into_bytes();
     let lines = "forwarded: for=10.0.0.1\r\n".repeat(90).into_bytes();
