@@ -116,6 +116,12 @@ impl AuditScope {
         scope
     }
 
+    /// Whether its record was written: what still carries it is another piece of work.
+    pub(super) fn is_over(&self) -> bool {
+        let state = self.lock();
+        !state.open && !state.skipped
+    }
+
     /// Whether it is of a request that the policy skips.
     #[cfg(feature = "tracing")]
     pub(super) fn is_skipped(&self) -> bool {

@@ -211,6 +211,38 @@ async fn two_layers_of_one_trail_leave_one_record() {
     assert_eq!(only(&trail).action, "work.do");
 }
 
+// Who passes a request on when it was answered, with all that it carried, begins another one.
+#[tokio::test]
+async fn a_request_that_carries_a_finished_scope_is_recorded_again() {
+    let trail = TestTrail::start();
+    let carried = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let carries = std::sync::Arc::clone(&carried);
+    let first = trail
+        .audit()
+        .layer()
+        .layer(service_fn(move |request: Request<Body>| {
+            let scope: Option<&AuditScope> = request.extensions().get();
+            scope.unwrap().action("work.accept");
+            *carries.lock().unwrap() = Some(request);
+            std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+        }));
+    first.oneshot(post("/")).await.unwrap();
+    let again = carried.lock().unwrap().take().unwrap();
+    trail
+        .audit()
+        .layer()
+        .layer(which())
+        .oneshot(again)
+        .await
+        .unwrap();
+    let actions: Vec<_> = trail
+        .records()
+        .into_iter()
+        .map(|record| record.action)
+        .collect();
+    assert_eq!(actions, ["work.accept", "work.do"]);
+}
+
 #[tokio::test]
 async fn two_layers_of_two_trails_leave_one_record_each() {
     let (outer, inner) = (TestTrail::start(), TestTrail::start());

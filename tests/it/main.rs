@@ -22,6 +22,9 @@ mod conformance;
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod context;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod crowds;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
