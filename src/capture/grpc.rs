@@ -72,6 +72,8 @@ impl Code {
     pub(super) const UNKNOWN: Self = Self(2);
     /// What a call ends with for which there is no method.
     pub(super) const UNIMPLEMENTED: Self = Self(12);
+    /// What our own refusal says.
+    pub(super) const UNAVAILABLE: Self = Self(14);
 
     const fn entry(self) -> (&'static str, u16) {
         let index = self.0 as usize;
