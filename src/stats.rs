@@ -99,7 +99,7 @@ pub struct Stats {
     pub refused: u64,
     /// Requests that ran although there was no room for their record when they began.
     pub not_admitted: u64,
-    /// Responses whose body broke after their record was written; the record was not changed.
+    /// Responses whose body broke behind the head, when it was decided what is recorded of them.
     pub broken_bodies: u64,
     /// Panics in closures of a layer; the record went without what the closure would have said.
     pub hook_panics: u64,

@@ -108,7 +108,7 @@ pub(super) const TRAIL: &[TrailMetric] = &[
     (
         "audit_broken_bodies_total",
         "counter",
-        "Bodies that broke after their record was written.",
+        "Bodies that broke when their record was decided.",
         |s| s.broken_bodies,
     ),
     (

@@ -134,6 +134,8 @@ where
                 }));
                 if let Some(Err(_)) = &item {
                     broke(scope);
+                    // What is asked for after that breaks nothing any more.
+                    *this.role = Role::Unseen;
                 }
                 Poll::Ready(item)
             }
@@ -180,10 +182,12 @@ impl<D, E> UntilEnd<D, E> {
         D: Buf,
     {
         if self.held.is_none() {
-            let guard = &self.guard;
-            let polled = within(guard.scope(), || inner.as_mut().poll_frame(cx));
+            let polled = within(self.guard.scope(), || inner.as_mut().poll_frame(cx));
             let item = ready!(polled.unwrap_or_else(|panic| {
-                guard.panicked(&*panic);
+                match self.ending.take() {
+                    Some(ending) => self.guard.panicked_behind(ending, &*panic),
+                    None => broke(self.guard.scope()),
+                }
                 resume_unwind(panic)
             }));
             let Some(receiving) = self.look(&item, &*inner) else {

@@ -129,22 +129,33 @@ impl Guard {
 
     /// It was not begun, because its record cannot be kept.
     pub(super) fn refused(&self) {
-        let ending = Ending {
+        let mut ending = Ending {
             certain: true,
             reason: Some("not begun: the audit trail cannot be written"),
             status: Some(StatusCode::SERVICE_UNAVAILABLE),
             judged: Some(StatusCode::SERVICE_UNAVAILABLE),
             ..Ending::of(Outcome::Error)
         };
+        if self.scope.request().is_some_and(Arrived::is_grpc) {
+            // What the client sees.
+            ending.status = Some(StatusCode::OK);
+            ending.grpc(grpc::Code::UNAVAILABLE);
+        }
         let _ = self.finish(&ending, None, false);
     }
 
     /// What it said of its outcome before is no longer true.
     pub(super) fn panicked(&self, panic: &(dyn Any + Send)) {
+        self.panicked_behind(Ending::of(Outcome::Error), panic);
+    }
+
+    /// The body panicked; its head was given.
+    pub(super) fn panicked_behind(&self, head: Ending, panic: &(dyn Any + Send)) {
         let ending = Ending {
+            outcome: Outcome::Error,
             certain: true,
             fault: Some(Fault::new(panic_message(panic)).kind("panic")),
-            ..Ending::of(Outcome::Error)
+            ..head
         };
         let _ = self.finish(&ending, None, false);
     }

@@ -35,7 +35,8 @@ pub(super) enum Entrance {
 /// Looks at a request that arrives. Cheap: most of what it takes is only shared.
 pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entrance {
     let outer = parts.extensions.get::<AuditScope>();
-    if let Some(outer) = outer.filter(|scope| scope.is_of(&config.recorder)) {
+    let is_ours = |scope: &&AuditScope| scope.is_of(&config.recorder) && !scope.is_over();
+    if let Some(outer) = outer.filter(is_ours) {
         // Two layers of one trail: the outer one records. This one may be inside of the router.
         outer.learn(parts);
         return Entrance::Unseen;

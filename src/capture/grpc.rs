@@ -72,6 +72,8 @@ impl Code {
     pub(super) const UNKNOWN: Self = Self(2);
     /// What a call of a method that does not exist ends with.
     pub(super) const UNIMPLEMENTED: Self = Self(12);
+    /// What our own refusal says.
+    pub(super) const UNAVAILABLE: Self = Self(14);
 
     /// Whether an answer with this code shows that there is such a method: one that refuses may come
     /// from what stands before it.

@@ -290,11 +290,11 @@ impl Arrived {
             record.action = named.clone();
             return true;
         }
-        let method = &self.method;
+        let method = spelled(&self.method);
         let name = match self.route() {
             Some(route) if self.is_call() => route.trim_start_matches('/').to_owned(),
             Some(route) => format!("{method} {route}"),
-            None => method.to_string(),
+            None => method.to_owned(),
         };
         record.action = Action::from(name);
         record.category.get_or_insert(Text::fixed("request"));
@@ -357,6 +357,18 @@ fn credential(value: &HeaderValue) -> Option<&str> {
     let value = std::str::from_utf8(value.as_bytes()).ok()?.trim();
     let credential = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
     (!credential.is_empty()).then_some(credential)
+}
+
+/// A method as a part of an action. Clients make methods up, and `user.delete` is one as HTTP spells
+/// them: what could be the name of an action is not taken for one.
+fn spelled(method: &Method) -> &str {
+    let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
+    let name = method.as_str();
+    if name.bytes().all(is_usual) {
+        name
+    } else {
+        "OTHER"
+    }
 }
 
 /// Known methods are not copied.

@@ -123,6 +123,11 @@ impl AuditScope {
         Self::begin(recorder, alive, None, Work::Skipped, None)
     }
 
+    /// Whether its record was written: what still carries it is another piece of work.
+    pub(super) fn is_over(&self) -> bool {
+        !self.is_skipped() && !self.lock().open
+    }
+
     /// Whether it is of requests that the policy skips.
     pub(super) fn is_skipped(&self) -> bool {
         matches!(self.inner.work, Work::Skipped)

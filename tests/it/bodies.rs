@@ -76,10 +76,15 @@ fn two_parts() -> Script {
 #[tokio::test]
 async fn a_body_that_breaks_behind_its_record_is_counted_and_changes_nothing() {
     let trail = at_head();
-    let response = answer(&trail, || Script::of([Line::Data("one"), Line::Break])).await;
+    let twice = || Script::of([Line::Data("one"), Line::Break, Line::Break]);
+    let response = answer(&trail, twice).await;
     assert_eq!(only(&trail).outcome, Some(Outcome::Success));
-    let whole = response.into_body().collect().await;
-    assert_eq!(whole.map(|_| ()), Err(Broken), "the error is the client's");
+    let mut body = response.into_body();
+    body.frame().await.unwrap().unwrap();
+    for _ in 0..2 {
+        let broken = body.frame().await.unwrap().map(drop);
+        assert_eq!(broken, Err(Broken), "the error is the client's");
+    }
     assert_eq!(only(&trail).outcome, Some(Outcome::Success));
     assert_eq!(trail.audit().stats().broken_bodies, 1);
 }
@@ -98,12 +103,30 @@ async fn until_body_a_body_that_breaks_is_an_error() {
 }
 
 #[tokio::test]
+async fn until_body_what_breaks_is_an_error_whatever_was_said_before() {
+    for end in [Line::Break, Line::Panic] {
+        let trail = until_body();
+        let service = service_fn(move |request: Request<Body>| {
+            let scope: &AuditScope = request.extensions().get().unwrap();
+            scope.action("list.read").success();
+            let response = Script::respond([Line::Data("one"), end.clone()]);
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        let service = trail.audit().layer().layer(service);
+        let response = service.oneshot(get("/")).await.unwrap();
+        let _ = tokio::spawn(response.into_body().collect()).await;
+        assert_eq!(only(&trail).outcome, Some(Outcome::Error));
+    }
+}
+
+#[tokio::test]
 async fn until_body_a_body_that_panics_is_an_error() {
     let trail = until_body();
     let response = answer(&trail, || Script::of([Line::Data("one"), Line::Panic])).await;
     let whole = tokio::spawn(response.into_body().collect()).await;
     assert!(whole.unwrap_err().is_panic());
-    assert_recorded!(trail, {"outcome": "error", "error": {"type": "panic"}});
+    assert_recorded!(trail, {"outcome": "error", "error": {"type": "panic"},
+        "context": {"http": {"status": 200}}});
     only(&trail);
 }
 

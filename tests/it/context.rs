@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::{
     Router,
     body::Body,
-    http::{Request, Response, StatusCode},
+    http::{HeaderValue, Request, Response, StatusCode},
     routing::{any, get, post as on_post},
 };
 use http_body_util::BodyExt;
@@ -14,7 +14,7 @@ use tower_audit::{
     Actor, Audit, AuditLayer, AuditScope, Record, assert_recorded,
     capture::ActorLayer,
     policy::{Policy, Rule},
-    testing::TestTrail,
+    testing::{Canary, TestTrail},
 };
 
 use crate::support::web::{get as get_of, pause, post, step};
@@ -211,6 +211,38 @@ async fn two_layers_of_one_trail_leave_one_record() {
     assert_eq!(only(&trail).action, "work.do");
 }
 
+// Who passes a request on when it was answered, with all that it carried, begins another one.
+#[tokio::test]
+async fn a_request_that_carries_a_finished_scope_is_recorded_again() {
+    let trail = TestTrail::start();
+    let carried = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let carries = std::sync::Arc::clone(&carried);
+    let first = trail
+        .audit()
+        .layer()
+        .layer(service_fn(move |request: Request<Body>| {
+            let scope: Option<&AuditScope> = request.extensions().get();
+            scope.unwrap().action("work.accept");
+            *carries.lock().unwrap() = Some(request);
+            std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+        }));
+    first.oneshot(post("/")).await.unwrap();
+    let again = carried.lock().unwrap().take().unwrap();
+    trail
+        .audit()
+        .layer()
+        .layer(which())
+        .oneshot(again)
+        .await
+        .unwrap();
+    let actions: Vec<_> = trail
+        .records()
+        .into_iter()
+        .map(|record| record.action)
+        .collect();
+    assert_eq!(actions, ["work.accept", "work.do"]);
+}
+
 #[tokio::test]
 async fn two_layers_of_two_trails_leave_one_record_each() {
     let (outer, inner) = (TestTrail::start(), TestTrail::start());
@@ -293,4 +325,68 @@ async fn a_skipped_request_finds_a_scope_that_writes_nothing_and_counts_nothing(
     assert_eq!(trail.records(), []);
     let stats = trail.audit().stats();
     assert_eq!((stats.skipped, stats.late_setters), (1, 0));
+}
+
+// Trap C2: who brings no credential did not try to log in.
+#[tokio::test]
+async fn no_credential_is_not_a_wrong_one() {
+    let authenticate = |request: Request<Body>| async move {
+        let scope = AuditScope::current().unwrap();
+        match request.headers().get("authorization") {
+            Some(_) => scope.action("user.login").denied("wrong password"),
+            None => &scope,
+        };
+        StatusCode::UNAUTHORIZED
+    };
+    let trail = TestTrail::start();
+    let app = Router::new()
+        .route("/documents/{id}", on_post(authenticate))
+        .layer(trail.audit().layer());
+    for credential in [None, Some("Basic d3Jvbmc6b25l")] {
+        let mut request = post("/documents/7");
+        if let Some(credential) = credential {
+            let credential = HeaderValue::from_static(credential);
+            request.headers_mut().insert("authorization", credential);
+        }
+        app.clone().oneshot(request).await.unwrap();
+    }
+    tower_audit::assert_recorded!(trail, {"action": "POST /documents/{id}", "outcome": "denied"});
+    tower_audit::assert_recorded!(trail, {"action": "user.login", "outcome": "denied", "reason": "wrong password"});
+    assert_eq!(trail.records().len(), 2);
+}
+
+async fn gives_up(axum::extract::Path(token): axum::extract::Path<String>) -> StatusCode {
+    match token.as_str().split('-').next() {
+        Some("panic") => panic!("on purpose"),
+        Some("hang") => std::future::pending().await,
+        Some("wrong") => StatusCode::FORBIDDEN,
+        _ => StatusCode::OK,
+    }
+}
+
+// Trap R8: a path can carry the token of a reset.
+#[tokio::test]
+async fn no_path_is_written_unless_a_rule_asks_for_it_whatever_the_end() {
+    for ending in ["well", "wrong", "panic", "hang"] {
+        for path in ["reset", "none"] {
+            let canary = Canary::of(format!("{ending}-token-in-the-path"));
+            let trail = all();
+            let app = Router::new()
+                .route("/reset/{token}", any(gives_up))
+                .layer(trail.audit().layer());
+            let mut app = app.into_service();
+            let request = post(&format!("/{path}/{}?{0}={0}", canary.text()));
+            let mut response = Box::pin(app.call(request));
+            let panicked = std::panic::AssertUnwindSafe(|| step(response.as_mut()).is_ready());
+            let _ = std::panic::catch_unwind(panicked);
+            drop(response);
+            only(&trail);
+            let lines = trail.lines().concat();
+            assert_eq!(
+                canary.find_in(lines.as_bytes()),
+                None,
+                "{ending} {path}: {lines}"
+            );
+        }
+    }
 }

@@ -141,6 +141,18 @@ async fn the_outcome_is_what_grpc_says_wherever_it_says_it() {
     }
 }
 
+// Trap C6: neither trailers nor a body nor a code in the head.
+#[tokio::test]
+async fn an_answer_that_is_only_a_head_without_a_code_is_no_success() {
+    let trail = TestTrail::start();
+    let service = trail.audit().layer().layer(service_fn(|_: Request<Body>| {
+        let response = Response::builder().header("content-type", "application/grpc");
+        std::future::ready(Ok::<_, Infallible>(response.body(Body::empty()).unwrap()))
+    }));
+    service.oneshot(call(METHOD)).await.unwrap();
+    assert_recorded!(trail, {"outcome": "error", "error": {"code": "UNKNOWN"}});
+}
+
 // Trap C6: the client is gone before the trailers say how it ended, or the stream broke.
 #[tokio::test]
 async fn a_stream_that_does_not_come_to_its_trailers_is_no_success() {
@@ -236,7 +248,9 @@ async fn a_strict_call_that_cannot_be_kept_is_refused_in_grpc_s_words() {
     assert!(http_body::Body::is_end_stream(response.body()));
     trail.disk().clear_faults();
     let _ = trail.shutdown();
-    assert_recorded!(trail, {"outcome": "error", "reason": "not begun: the audit trail cannot be written"});
+    assert_recorded!(trail, {"outcome": "error",
+        "reason": "not begun: the audit trail cannot be written", "error": {"code": "UNAVAILABLE"},
+        "context": {"http": {"status": 200}}});
     assert_eq!(trail.audit().stats().refused, 1);
 }
 

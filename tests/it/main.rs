@@ -1,6 +1,9 @@
 //! The one integration test binary: each subject is a module, so that the crate is linked once.
 
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod answers;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod audit;
 #[cfg(test)]
@@ -18,6 +21,9 @@ mod conformance;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod context;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod crowds;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub(crate) mod batches;
+#[cfg(all(feature = "testing", feature = "axum"))]
+pub(crate) mod curious;
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 #[path = "../../crash/found.rs"]
 #[expect(dead_code, reason = "the crash test needs more of it")]
