@@ -52,6 +52,7 @@ use crate::record::{Assurance, Catalogue, OnFailure};
 /// | rule | is for | records |
 /// |---|---|---|
 /// | `unsafe methods` | every method but `GET`, `HEAD`, `OPTIONS`, `TRACE`, on a matched route | yes |
+/// | `unsafe methods, done` | the same without a matched route, with the outcome `success`, `cancelled` or `unknown` | yes |
 /// | `refused or failed` | the statuses 401, 403, 429, 500 to 599 | yes |
 /// | `denied or error` | the outcomes `denied` and `error` | yes |
 /// | `annotated` | what the handler or the catalogue said something about | yes |
@@ -71,7 +72,7 @@ use crate::record::{Assurance, Catalogue, OnFailure};
 ///             .on_failure(OnFailure::Refuse),
 ///     )
 ///     .flood_per_minute(Some(1000));
-/// assert_eq!(policy.rules().count(), 3 + 5);
+/// assert_eq!(policy.rules().count(), 3 + 6);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a policy counts once a trail is started with it"]

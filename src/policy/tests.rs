@@ -57,6 +57,31 @@ fn default_records_unsafe_methods_on_a_route() {
             nowhere.status(404).outcome(Outcome::Failure),
             false,
         ),
+        (
+            "write, wrong method",
+            nowhere.status(405).outcome(Outcome::Failure),
+            false,
+        ),
+        (
+            "write, route not seen",
+            nowhere.status(204).outcome(Outcome::Success),
+            true,
+        ),
+        (
+            "write, route not seen, client gone",
+            nowhere.outcome(Outcome::Cancelled),
+            true,
+        ),
+        (
+            "write, route not seen, nobody knows",
+            nowhere.outcome(Outcome::Unknown),
+            true,
+        ),
+        (
+            "read, route not seen",
+            Facts::new().method("GET").outcome(Outcome::Success),
+            false,
+        ),
         ("other method", purge.status(200), true),
     ]);
 }
