@@ -35,8 +35,10 @@ pub(super) enum Entrance {
 /// Looks at a request that arrives. Cheap: most of what it takes is only shared.
 pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entrance {
     let outer = parts.extensions.get::<AuditScope>();
-    if let Some(outer) = outer.filter(|scope| scope.is_of(&config.recorder)) {
-        // Two layers of one trail: the outer one records. This one may be inside of the router.
+    let outer = outer.filter(|scope| scope.is_of(&config.recorder) && scope.request().is_some());
+    if let Some(outer) = outer {
+        // Two layers of one trail: the outer one records. This one may be inside of the router, and
+        // know what the outer one could not when it skipped.
         outer.learn(parts);
         return Entrance::Unseen;
     }

@@ -3,8 +3,8 @@
 //! A policy is a list of rules. It is asked twice about each request, and the first rule that
 //! matches wins.
 //!
-//! - **On arrival** method and route are known, and the action if the catalogue gives it to the
-//!   route. This decides what must be decided before the handler runs: whether the trail has to be
+//! - **On arrival** the method is known, the route where the layer sees it, and the action if the
+//!   catalogue gives it to the route. This decides what must be decided before the handler runs: whether the trail has to be
 //!   able to take the record ([`Refuse`](crate::record::OnFailure::Refuse)), whether an intent is
 //!   synced first ([`Strict`](crate::record::Assurance::Strict)), and what is kept of the request.
 //!   A rule that also looks at the end is passed over for this. A request is skipped at once, at

@@ -9,7 +9,9 @@ use axum::{
     routing::post,
 };
 use tower::{Layer, ServiceExt, service_fn};
-use tower_audit::{AuditLayer, Outcome, Policy, assert_recorded, testing::TestTrail};
+use tower_audit::{
+    AuditLayer, AuditScope, Outcome, Policy, assert_recorded, policy::Rule, testing::TestTrail,
+};
 
 use crate::support::web::{post as posted, request, step};
 
@@ -93,4 +95,58 @@ async fn changes_that_nobody_waits_for_are_recorded_and_folded() {
     assert_recorded!(trail, {"action": "POST", "outcome": "cancelled"});
     assert_eq!(trail.records().len(), 1);
     assert_eq!(trail.audit().stats().folded, 2);
+}
+
+async fn learnt(_: AuditScope) -> &'static str {
+    "done"
+}
+
+/// The layer sees the route only once the handler takes its scope.
+async fn answer_late(trail: &TestTrail, path: &str) {
+    let routes = Router::new()
+        .route("/documents/{id}", post(learnt))
+        .route("/health", post(learnt));
+    let service = trail.audit().layer().layer(routes);
+    service.oneshot(posted(path)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rule_for_a_route_that_is_learnt_late_holds() {
+    let documents = Rule::new("documents").route("/documents/{id}");
+    let policy = Policy::new().without_defaults().rule(documents);
+    let trail = TestTrail::with(|builder| builder.policy(policy));
+    answer_late(&trail, "/documents/7").await;
+    answer_late(&trail, "/health").await;
+    assert_recorded!(trail, {"action": "POST /documents/{id}"});
+    assert_eq!(trail.records().len(), 1);
+}
+
+#[tokio::test]
+async fn no_template_on_arrival_is_not_no_route() {
+    let nowhere = Rule::new("nowhere").matched(false).skip();
+    let trail = TestTrail::with(|builder| builder.policy(Policy::new().rule(nowhere)));
+    answer_late(&trail, "/documents/7").await;
+    answer_late(&trail, "/nowhere").await;
+    assert_recorded!(trail, {"action": "POST /documents/{id}"});
+    assert_eq!(trail.records().len(), 1);
+    assert_eq!(trail.audit().stats().skipped, 1);
+}
+
+#[tokio::test]
+async fn a_rule_that_skips_a_route_holds_when_it_is_learnt_late() {
+    let health = Rule::new("health").route("/health").skip();
+    let trail = TestTrail::with(|builder| builder.policy(Policy::new().rule(health)));
+    answer_late(&trail, "/health").await;
+    assert_eq!(trail.records(), []);
+}
+
+#[tokio::test]
+async fn an_inner_layer_records_what_the_outer_one_skipped_on_a_wrong_route() {
+    let health = Rule::new("health").route("/health").skip();
+    let trail = TestTrail::with(|builder| builder.policy(Policy::new().rule(health)));
+    let layer = trail.audit().layer();
+    let mistaken = layer.clone().route(|_| Some("/health".into()));
+    let service = mistaken.layer(routes().layer(layer));
+    service.oneshot(posted("/documents/7")).await.unwrap();
+    assert_recorded!(trail, {"action": "POST /documents/{id}"});
 }
