@@ -35,9 +35,12 @@ pub(super) enum Entrance {
 /// Looks at a request that arrives. Cheap: most of what it takes is only shared.
 pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entrance {
     let outer = parts.extensions.get::<AuditScope>();
-    let is_ours = |scope: &&AuditScope| scope.is_of(&config.recorder) && !scope.is_over();
+    let is_ours = |scope: &&AuditScope| {
+        scope.is_of(&config.recorder) && scope.request().is_some() && !scope.is_over()
+    };
     if let Some(outer) = outer.filter(is_ours) {
-        // Two layers of one trail: the outer one records. This one may be inside of the router.
+        // Two layers of one trail: the outer one records. This one may be inside of the router, and
+        // know what the outer one could not when it skipped.
         outer.learn(parts);
         return Entrance::Unseen;
     }

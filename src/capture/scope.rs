@@ -2,7 +2,7 @@
 
 mod closing;
 
-pub(super) use closing::Closed;
+pub(super) use closing::{Closed, Said};
 
 use std::{
     fmt,
@@ -80,15 +80,6 @@ struct State {
     drafted: bool,
 }
 
-/// What a change to a draft is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
-    /// What is done: by saying so, the code asks for the record.
-    What,
-    /// Who does it, and for whom.
-    Who,
-}
-
 #[expect(
     clippy::must_use_candidate,
     reason = "setters return the scope only to be chained"
@@ -125,7 +116,7 @@ impl AuditScope {
 
     /// Whether its record was written: what still carries it is another piece of work.
     pub(super) fn is_over(&self) -> bool {
-        !self.is_skipped() && !self.lock().open
+        !self.is_skipped() && self.is_finished()
     }
 
     /// Whether it is of requests that the policy skips.

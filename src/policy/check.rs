@@ -140,6 +140,13 @@ fn late(rule: &Rule) -> Option<Fault> {
         Condition::Annotated,
     ];
     let (key, asked) = asks_on_arrival(rule)?;
+    if rule.matched == Some(false) {
+        let reason = format!(
+            "{asked} must be known when a request arrives, and that no route matches is known only \
+             at the end: name the method instead, or matched = true"
+        );
+        return Some((key, reason));
+    }
     let late = END.into_iter().find(|kind| !rule.is_free_of(*kind))?;
     let reason = format!(
         "{asked} must be known when a request arrives, and {late} is known only at the end: name \

@@ -21,7 +21,7 @@ use crate::record::{ActorType, Assurance, OnFailure, Outcome};
 pub struct Facts<'a> {
     /// The method, as the request spells it.
     pub method: Option<&'a str>,
-    /// The template of the route; `None` when no route matched.
+    /// The template of the route; `None` when no route matched, or, on arrival, none is known yet.
     pub route: Option<&'a str>,
     /// The action: on arrival the one that the catalogue gives the route, at the end the record's.
     pub action: Option<&'a str>,
@@ -98,7 +98,8 @@ pub(crate) const fn outcome_of(status: u16) -> Outcome {
 /// When a policy is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// The request starts: method and route are known, and the action if the catalogue names it.
+    /// The request starts: the method is known, the route if it is given, and the action if the
+    /// catalogue names it.
     Arrival,
     /// It ended: all is known that ever will be.
     End,

@@ -7,6 +7,13 @@ use crate::record::Outcome;
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         Rule::new("unsafe methods").method("unsafe").matched(true),
+        // What was done counts, although the layer cannot see a route: a fallback, a nested
+        // service, no router. Where there was nothing to do the answer is 404 or 405.
+        Rule::new("unsafe methods, done")
+            .method("unsafe")
+            .outcome(Outcome::Success)
+            .outcome(Outcome::Cancelled)
+            .outcome(Outcome::Unknown),
         Rule::new("refused or failed")
             .status(401)
             .status(403)

@@ -64,6 +64,8 @@ impl Rule {
         match condition {
             Condition::Action => format!("the handler may name the action {asked}"),
             Condition::Annotated => "the handler may annotate it".to_owned(),
+            Condition::Route => format!("the route may be found within: {asked}"),
+            Condition::Matched => "a route may be found within".to_owned(),
             _ => format!("the {condition} is known at the end: {asked}"),
         }
     }

@@ -334,8 +334,8 @@ at the end:
         for expected in [
             "1 \"health\": no, the route is /a, not /health",
             "3 \"roles\": no, the method is GET, not unsafe",
-            "7 \"annotated\" (default): open, the handler may annotate it",
-            "5 \"refused or failed\" (default): yes",
+            "8 \"annotated\" (default): open, the handler may annotate it",
+            "6 \"refused or failed\" (default): yes",
             "=> recorded; durable unless the catalogue declares another; on failure continue",
         ] {
             assert!(told.contains(expected), "{expected}\n{told}");
@@ -374,10 +374,11 @@ at the end:
 2 "log in": outcome denied: record, address hashed
 3 "roles": method unsafe, route /admin/**: record, strict, keep query parameter page
 4 "unsafe methods" (default): method unsafe, matched true: record
-5 "refused or failed" (default): status 401 or 403 or 429 or 500-599: record
-6 "denied or error" (default): outcome denied or error: record
-7 "annotated" (default): annotated true: record
-8 "everything else" (default): every request: skip
+5 "unsafe methods, done" (default): method unsafe, outcome success or cancelled or unknown: record
+6 "refused or failed" (default): status 401 or 403 or 429 or 500-599: record
+7 "denied or error" (default): outcome denied or error: record
+8 "annotated" (default): annotated true: record
+9 "everything else" (default): every request: skip
 flood: folded above 100 a minute and address
 "#;
         assert_eq!(list, expected);

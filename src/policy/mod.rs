@@ -3,8 +3,8 @@
 //! A policy is a list of rules. It is asked twice about each request, and the first rule that
 //! matches wins.
 //!
-//! - **On arrival** method and route are known, and the action if the catalogue gives it to the
-//!   route. This decides what must be decided before the handler runs: whether the trail has to be
+//! - **On arrival** the method is known, the route where the layer sees it, and the action if the
+//!   catalogue gives it to the route. This decides what must be decided before the handler runs: whether the trail has to be
 //!   able to take the record ([`Refuse`](crate::record::OnFailure::Refuse)), whether an intent is
 //!   synced first ([`Strict`](crate::record::Assurance::Strict)), and what is kept of the request.
 //!   A rule that also looks at the end is passed over for this. A request is skipped at once, at
@@ -52,6 +52,7 @@ use crate::record::{Assurance, Catalogue, OnFailure};
 /// | rule | is for | records |
 /// |---|---|---|
 /// | `unsafe methods` | every method but `GET`, `HEAD`, `OPTIONS`, `TRACE`, on a matched route | yes |
+/// | `unsafe methods, done` | the same without a matched route, with the outcome `success`, `cancelled` or `unknown` | yes |
 /// | `refused or failed` | the statuses 401, 403, 429, 500 to 599 | yes |
 /// | `denied or error` | the outcomes `denied` and `error` | yes |
 /// | `annotated` | what the handler or the catalogue said something about | yes |
@@ -71,7 +72,7 @@ use crate::record::{Assurance, Catalogue, OnFailure};
 ///             .on_failure(OnFailure::Refuse),
 ///     )
 ///     .flood_per_minute(Some(1000));
-/// assert_eq!(policy.rules().count(), 3 + 5);
+/// assert_eq!(policy.rules().count(), 3 + 6);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a policy counts once a trail is started with it"]

@@ -162,7 +162,8 @@ fn arriving() -> impl Strategy<Value = Facts<'static>> {
         })
 }
 
-/// The same request when it ended: what was named stays, the rest is anything.
+/// The same request when it ended: what was named stays, the rest is anything, and a route that was
+/// not known may have been found.
 fn ended(arrived: Facts<'static>) -> impl Strategy<Value = Facts<'static>> {
     (
         prop::option::of(prop::sample::select(&ACTIONS[..])),
@@ -170,15 +171,19 @@ fn ended(arrived: Facts<'static>) -> impl Strategy<Value = Facts<'static>> {
         prop::option::of(prop::sample::select(&STATUSES[..])),
         prop::option::of(prop::sample::select(&ACTORS[..])),
         any::<bool>(),
+        prop::option::of(prop::sample::select(&ROUTES[..])),
     )
-        .prop_map(move |(action, outcome, status, actor, annotated)| Facts {
-            action: arrived.action.or(action),
-            outcome,
-            status,
-            actor,
-            annotated: arrived.annotated || annotated,
-            ..arrived
-        })
+        .prop_map(
+            move |(action, outcome, status, actor, annotated, route)| Facts {
+                route: arrived.route.or(route),
+                action: arrived.action.or(action),
+                outcome,
+                status,
+                actor,
+                annotated: arrived.annotated || annotated,
+                ..arrived
+            },
+        )
 }
 
 fn both() -> impl Strategy<Value = (Facts<'static>, Facts<'static>)> {

@@ -23,7 +23,7 @@ use crate::record::{ActorType, Assurance, OnFailure, Outcome};
 ///
 /// `Strict`, `Refuse` and what is kept are decided when the request arrives. A rule that asks for
 /// one of them may only have conditions that can be known then: method, route, and the action if
-/// the catalogue gives it to a route.
+/// the catalogue gives it to a route. The layer must see the route: `Router::layer` is the place.
 ///
 /// ```
 /// use tower_audit::{policy::{Policy, Rule}, record::Assurance};
@@ -122,7 +122,8 @@ impl Rule {
         self
     }
 
-    /// Only requests for which the router had a route, or only those for which it had none.
+    /// Only requests for which the router had a route, or only those for which it had none; that it
+    /// had none is known at the end.
     pub const fn matched(mut self, matched: bool) -> Self {
         self.asked |= Condition::Matched.bit();
         self.matched = Some(matched);
@@ -284,6 +285,10 @@ impl Rule {
         let arrives = moment == Moment::Arrival;
         let known = match condition {
             Condition::Method => any(&self.methods, facts.method, MethodPattern::matches),
+            // A layer around the router learns the template from within: none yet is not none.
+            Condition::Route | Condition::Matched if arrives && facts.route.is_none() => {
+                return None;
+            }
             Condition::Route => any(&self.routes, facts.route, RoutePattern::matches),
             Condition::Matched => self.matched == Some(facts.route.is_some()),
             Condition::Action => {

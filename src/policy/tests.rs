@@ -57,6 +57,31 @@ fn default_records_unsafe_methods_on_a_route() {
             nowhere.status(404).outcome(Outcome::Failure),
             false,
         ),
+        (
+            "write, wrong method",
+            nowhere.status(405).outcome(Outcome::Failure),
+            false,
+        ),
+        (
+            "write, route not seen",
+            nowhere.status(204).outcome(Outcome::Success),
+            true,
+        ),
+        (
+            "write, route not seen, client gone",
+            nowhere.outcome(Outcome::Cancelled),
+            true,
+        ),
+        (
+            "write, route not seen, nobody knows",
+            nowhere.outcome(Outcome::Unknown),
+            true,
+        ),
+        (
+            "read, route not seen",
+            Facts::new().method("GET").outcome(Outcome::Success),
+            false,
+        ),
         ("other method", purge.status(200), true),
     ]);
 }
@@ -221,6 +246,8 @@ fn a_request_is_skipped_on_arrival_only_when_nothing_can_record_it() {
     let health = || Rule::new("health").route("/health").skip();
     let errors = Rule::new("errors").status(500..=599);
     let not_found = Rule::new("not found").status(404).skip();
+    let posts_to_a = || Rule::new("a").method("POST").route("/a");
+    let nowhere = Facts::new().method("POST");
     for (name, policy, facts, expected) in [
         (
             "first rule",
@@ -250,6 +277,32 @@ fn a_request_is_skipped_on_arrival_only_when_nothing_can_record_it() {
             "no rule",
             Policy::new().without_defaults(),
             post("/a"),
+            Verdict::Skip,
+        ),
+        (
+            "a route may be learnt",
+            Policy::new().without_defaults().rule(posts_to_a()),
+            nowhere,
+            Verdict::AtEnd,
+        ),
+        (
+            "no route yet is not no route",
+            Policy::new()
+                .rule(Rule::new("no route").matched(false).skip())
+                .rule(Rule::new("the rest")),
+            nowhere,
+            Verdict::AtEnd,
+        ),
+        (
+            "no method, whatever the route",
+            Policy::new().without_defaults().rule(posts_to_a()),
+            Facts::new().method("GET"),
+            Verdict::Skip,
+        ),
+        (
+            "skipped by its method",
+            Policy::new().rule(Rule::new("reads").method("GET").skip()),
+            Facts::new().method("GET"),
             Verdict::Skip,
         ),
         ("default read", Policy::new(), get("/a"), Verdict::AtEnd),

@@ -51,6 +51,9 @@ mod input_records;
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod inventory;
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod late_routes;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "metrics"))]

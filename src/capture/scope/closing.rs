@@ -20,6 +20,15 @@ use super::{
     AuditScope, State, Work,
 };
 
+/// What a change to a draft is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::capture) enum Said {
+    /// What is done: by saying so, the code asks for the record.
+    What,
+    /// Who does it, and for whom.
+    Who,
+}
+
 /// What a scope held when it was closed.
 pub(in crate::capture) struct Closed {
     pub(in crate::capture) record: Box<Record>,

@@ -99,6 +99,10 @@ fn what_is_decided_on_arrival_is_not_asked_for_by_the_end() {
             vec![it().keep_path().status(200)],
             "keep: what is kept of a request must be known",
         ),
+        (
+            vec![strict().matched(false)],
+            "that no route matches is known only at the end",
+        ),
         (vec![strict().action("user.login")], "gives no route"),
         (
             vec![strict().action("user.delete").method("POST")],

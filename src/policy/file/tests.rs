@@ -103,10 +103,10 @@ fn an_empty_file_is_the_default() {
 #[test]
 fn the_defaults_and_the_folding_can_be_switched_off() {
     for (text, rules, flood) in [
-        ("defaults = true", 5, Some(100)),
+        ("defaults = true", 6, Some(100)),
         ("defaults = false", 0, Some(100)),
-        ("flood.per_minute = 1_000", 5, Some(1000)),
-        ("[flood]\nper_minute = \"off\"", 5, None),
+        ("flood.per_minute = 1_000", 6, Some(1000)),
+        ("[flood]\nper_minute = \"off\"", 6, None),
     ] {
         let policy = Policy::from_toml(text).unwrap();
         assert_eq!(policy.rules().count(), rules, "{text}");
@@ -304,7 +304,7 @@ fn the_column_counts_characters() {
 fn a_rule_of_a_file_knows_its_line() {
     let policy = Policy::from_toml(&format!("# first\n{}", with("skip = true"))).unwrap();
     let lines: Vec<_> = policy.rules().map(|rule| rule.line).collect();
-    assert_eq!(lines, [Some(2), None, None, None, None, None]);
+    assert_eq!(lines, [Some(2), None, None, None, None, None, None]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_good_file_is_listed_rule_by_rule() {
         "{list}"
     );
     assert!(
-        list.contains("7 \"everything else\" (default): every request: skip"),
+        list.contains("8 \"everything else\" (default): every request: skip"),
         "{list}"
     );
     let checked = json(&ended(0, &["policy", &file, "--json"]));
@@ -90,7 +90,7 @@ fn a_request_is_explained_on_arrival_and_at_the_end() {
         "{nowhere}"
     );
     assert!(
-        nowhere.contains("5 \"denied or error\" (default): yes\n  => recorded; durable"),
+        nowhere.contains("6 \"denied or error\" (default): yes\n  => recorded; durable"),
         "{nowhere}"
     );
     let end = json(&explain(&[
