@@ -59,6 +59,14 @@ impl Text {
         is_clean(&self.0, max_bytes)
     }
 
+    /// Cuts between characters, and escapes nothing.
+    pub(crate) fn cut(&mut self, max_bytes: usize) {
+        let kept = self.0.floor_char_boundary(max_bytes);
+        if let Some(kept) = self.0.get(..kept).filter(|_| kept < self.0.len()) {
+            self.0 = Cow::Owned(kept.to_owned());
+        }
+    }
+
     /// Escapes and cuts in place; answers the bytes there were if some had to be left out.
     pub(crate) fn clean(&mut self, max_bytes: usize) -> Option<usize> {
         if self.is_clean(max_bytes) {

@@ -2,7 +2,7 @@
 
 use crate::{
     keyed::HashKey,
-    policy::Policy,
+    policy::{Policy, Redaction},
     record::{Catalogue, Record},
 };
 
@@ -40,6 +40,9 @@ impl Rules {
     /// The last thing before a record is written, so that nothing goes round it.
     pub(super) fn mask(&self, record: &mut Record, secrets: &[&str]) {
         self.catalogue.categorise(record);
+        // Trap C15: a text of any length is searched only as far as something of it may be written.
+        let cuts = record.bound();
         self.policy.mask().apply(record, &self.key, secrets);
+        record.trim(&cuts, Redaction::is_mark);
     }
 }

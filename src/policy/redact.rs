@@ -112,6 +112,11 @@ impl Redaction {
         self
     }
 
+    /// Whether a text is what stands in place of a masked value, and nothing else.
+    pub(crate) fn is_mark(text: &str) -> bool {
+        is_masked(text)
+    }
+
     /// Masks a record in place. `secrets` are texts that must not be in it anywhere, such as the
     /// request's own session id and authorization.
     ///

@@ -29,6 +29,11 @@ pub(crate) struct Finished {
     pub(crate) truncated: bool,
 }
 
+/// Texts that were cut before they were searched: the place, and the bytes there were.
+#[derive(Debug, Default)]
+#[must_use = "what lies behind the caps is still there"]
+pub(crate) struct Cuts(BTreeMap<String, u64>);
+
 /// A text that is not a record of a version this crate reads.
 #[derive(Debug, thiserror::Error)]
 #[error("not a record of format version 1")]
@@ -112,6 +117,27 @@ impl Record {
             json,
             truncated: !self.truncated.is_empty(),
         }
+    }
+
+    /// Cuts each text that is far longer than what will be written of it, so that the search for
+    /// secrets has an end; [`trim`](Self::trim) comes after that search.
+    pub(crate) fn bound(&mut self) -> Cuts {
+        let (mut truncated, mut cuts) = (std::mem::take(&mut self.truncated), Cuts::default());
+        self.clean(&mut Marks::bounding(&mut truncated, &mut cuts.0));
+        self.truncated = truncated;
+        cuts
+    }
+
+    /// Removes what lay behind the caps of texts that were cut. It was only there to be searched: a
+    /// secret that the cut went through is not known as one, and must not move to where it is kept.
+    /// `is_mark` knows what stands for a whole text.
+    pub(crate) fn trim(&mut self, cuts: &Cuts, is_mark: fn(&str) -> bool) {
+        if cuts.0.is_empty() {
+            return;
+        }
+        let mut truncated = std::mem::take(&mut self.truncated);
+        self.clean(&mut Marks::trimming(&mut truncated, &cuts.0, is_mark));
+        self.truncated = truncated;
     }
 
     /// Reads a record as any 1.x version of the format wrote it.

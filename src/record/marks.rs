@@ -35,6 +35,9 @@ pub(super) mod cap {
     pub(in crate::record) const RECORD: usize = 64 * 1024;
     /// Marks within one part of the record; more become one.
     pub(in crate::record) const MARKS: usize = 16;
+    /// What is searched for secrets behind the cap of a text, in bytes: longer than what servers
+    /// take as a header, so that a secret that begins before the cap is seen whole.
+    pub(in crate::record) const MARGIN: usize = 64 * 1024;
 }
 
 /// Where in a record something stands, as in `targets.0.name`; made into text only when needed.
@@ -95,11 +98,76 @@ impl fmt::Display for Place<'_> {
 }
 
 /// The marks of one record: places, each with the bytes that were there.
-pub(super) struct Marks<'a>(&'a mut BTreeMap<String, u64>);
+pub(super) struct Marks<'a> {
+    marks: &'a mut BTreeMap<String, u64>,
+    pass: Pass<'a>,
+}
+
+/// What is done to each text.
+enum Pass<'a> {
+    /// Cleaned and capped, to be written.
+    Clean,
+    /// Cut some way behind its cap; what is cut is kept by its place.
+    Bound(&'a mut BTreeMap<String, u64>),
+    /// What was cut there loses what lies behind the cap. A mark that stands for the whole text stays.
+    Trim(&'a BTreeMap<String, u64>, fn(&str) -> bool),
+}
 
 impl<'a> Marks<'a> {
-    pub(super) fn new(marks: &'a mut BTreeMap<String, u64>) -> Self {
-        Self(marks)
+    pub(super) const fn new(marks: &'a mut BTreeMap<String, u64>) -> Self {
+        let pass = Pass::Clean;
+        Self { marks, pass }
+    }
+
+    pub(super) const fn bounding(
+        marks: &'a mut BTreeMap<String, u64>,
+        cuts: &'a mut BTreeMap<String, u64>,
+    ) -> Self {
+        let pass = Pass::Bound(cuts);
+        Self { marks, pass }
+    }
+
+    pub(super) const fn trimming(
+        marks: &'a mut BTreeMap<String, u64>,
+        cuts: &'a BTreeMap<String, u64>,
+        is_mark: fn(&str) -> bool,
+    ) -> Self {
+        let pass = Pass::Trim(cuts, is_mark);
+        Self { marks, pass }
+    }
+
+    /// Whether a text stays as it is.
+    pub(super) fn leaves(&self, text: &str, max_bytes: usize) -> bool {
+        match self.pass {
+            Pass::Clean => text::is_clean(text, max_bytes),
+            Pass::Bound(_) => text.len() <= max_bytes + cap::MARGIN,
+            // The name of a value: there is nothing behind it that could come to light.
+            Pass::Trim(..) => true,
+        }
+    }
+
+    /// How much of a text is kept, where that is not for its cleaning to say.
+    fn kept(&mut self, place: Place<'_>, text: &str, max_bytes: usize) -> Option<usize> {
+        let bytes = text.len();
+        match &mut self.pass {
+            Pass::Clean => None,
+            Pass::Bound(cuts) => {
+                let most = max_bytes + cap::MARGIN;
+                if bytes > most {
+                    let original = u64::try_from(bytes).unwrap_or(u64::MAX);
+                    cuts.insert(place.to_string(), original);
+                }
+                Some(bytes.min(most))
+            }
+            Pass::Trim(cuts, is_mark) => {
+                let original = cuts.get(&place.to_string()).copied();
+                let Some(original) = original.filter(|_| !is_mark(text)) else {
+                    return Some(bytes);
+                };
+                self.mark(place, original);
+                Some(bytes.saturating_sub(cap::MARGIN))
+            }
+        }
     }
 
     /// Cleans a text that may be absent; an empty one becomes absent.
@@ -121,13 +189,18 @@ impl<'a> Marks<'a> {
 
     /// Cleans a text.
     pub(super) fn text(&mut self, place: Place<'_>, text: &mut Text, max_bytes: usize) {
-        if let Some(original) = text.clean(max_bytes) {
+        if let Some(kept) = self.kept(place, text, max_bytes) {
+            text.cut(kept);
+        } else if let Some(original) = text.clean(max_bytes) {
             self.cut(place, original);
         }
     }
 
     /// Cleans a text that is not one of ours.
     pub(super) fn string(&mut self, place: Place<'_>, string: &mut String, max_bytes: usize) {
+        if let Some(kept) = self.kept(place, string, max_bytes) {
+            return string.truncate(string.floor_char_boundary(kept));
+        }
         if text::is_clean(string, max_bytes) {
             return;
         }
@@ -143,14 +216,21 @@ impl<'a> Marks<'a> {
     ///
     /// Beyond [`cap::MARKS`] in one part of the record there is one mark for the part, with the sum.
     pub(super) fn cut(&mut self, place: Place<'_>, original: usize) {
-        let original = u64::try_from(original).unwrap_or(u64::MAX);
+        self.mark(place, u64::try_from(original).unwrap_or(u64::MAX));
+    }
+
+    fn mark(&mut self, place: Place<'_>, original: u64) {
         let path = place.to_string();
         let (path, _) = text::clean(&path, cap::NAME);
+        if self.marks.contains_key(&*path) {
+            // It was cut before, when there was more of it.
+            return;
+        }
         let part = path.split('.').next().unwrap_or(&path);
-        if let Some(sum) = self.0.get_mut(part) {
+        if let Some(sum) = self.marks.get_mut(part) {
             *sum = sum.saturating_add(original);
         } else if self.within(part).count() < cap::MARKS {
-            self.0.entry(path.into_owned()).or_insert(original);
+            self.marks.entry(path.into_owned()).or_insert(original);
         } else {
             let others = self
                 .within(part)
@@ -165,13 +245,13 @@ impl<'a> Marks<'a> {
     }
 
     fn replace(&mut self, part: &str, original: u64) {
-        self.0.retain(|path, _| !is_within(path, part));
-        self.0.insert(part.to_owned(), original);
+        self.marks.retain(|path, _| !is_within(path, part));
+        self.marks.insert(part.to_owned(), original);
     }
 
     fn within(&self, part: &str) -> impl Iterator<Item = (&String, u64)> {
         let inside = move |(path, _): &(&String, &u64)| is_within(path, part);
-        self.0
+        self.marks
             .iter()
             .filter(inside)
             .map(|(path, size)| (path, *size))

@@ -1,5 +1,7 @@
 //! Values of `details` and `changes`: the author's own data as JSON, bounded.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -7,7 +9,6 @@ use super::{
     bounded::{Bounded, TOO_DEEP},
     marks::{Marks, Place, cap},
 };
-use crate::text;
 
 /// The value as JSON; `None` for what is absent.
 pub(super) fn given(value: &impl Serialize) -> Option<Value> {
@@ -46,7 +47,7 @@ pub(super) fn clean_map(
     marks: &mut Marks<'_>,
     depth: usize,
 ) {
-    if !map.keys().all(|key| text::is_clean(key, cap::KEY)) {
+    if !map.keys().all(|key| marks.leaves(key, cap::KEY)) {
         clean_keys(map, place, marks);
     }
     for (key, value) in map {
@@ -57,30 +58,57 @@ pub(super) fn clean_map(
 /// Cleans the names of a map; those that become alike are told apart by a number at the end.
 fn clean_keys(map: &mut Map<String, Value>, place: Place<'_>, marks: &mut Marks<'_>) {
     let mut cleaned = Map::new();
+    let mut numbers = Numbers::default();
     for (index, (original, value)) in std::mem::take(map).into_iter().enumerate() {
         let mut key = original.clone();
         marks.string(place.of(&original), &mut key, cap::KEY);
-        // Counting from the entry's place ends at the first try, unless somebody chose all names.
-        for number in index.. {
-            if !cleaned.contains_key(&key) {
-                break;
-            }
-            let number = format!("~{number}");
-            key.truncate(key.floor_char_boundary(cap::KEY - number.len()));
-            key.push_str(&number);
+        if cleaned.contains_key(&key) {
+            key = numbers.free(&key, index, |key| cleaned.contains_key(key));
         }
         cleaned.insert(key, value);
     }
     *map = cleaned;
 }
 
+/// The next number for each name that had to be told apart from another.
+///
+/// Trap C15: somebody who chooses all names can take the numbered ones too. None is tried twice, so
+/// there are no more tries than names.
+#[derive(Default)]
+struct Numbers {
+    next: HashMap<String, usize>,
+}
+
+impl Numbers {
+    /// The name with a number at its end, from this one on, that is not taken.
+    fn free(&mut self, key: &str, from: usize, is_taken: impl Fn(&str) -> bool) -> String {
+        let mut number = from;
+        loop {
+            let end = format!("~{number}");
+            let (start, _) = key.split_at(key.floor_char_boundary(cap::KEY - end.len()));
+            let next = self.next.entry(start.to_owned()).or_insert(number);
+            if *next > number {
+                number = *next;
+                continue;
+            }
+            *next = number + 1;
+            let numbered = format!("{start}{end}");
+            if !is_taken(&numbered) {
+                return numbered;
+            }
+            number += 1;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, HashSet};
 
     use serde_json::json;
 
     use super::*;
+    use crate::text;
 
     /// A value and marks after cleaning.
     fn cleaned(mut value: Value) -> (Value, BTreeMap<String, u64>) {
@@ -220,5 +248,35 @@ mod tests {
         values.sort_by_key(Value::as_u64);
         assert_eq!(values, [json!(1), json!(2), json!(3), json!(4)]);
         assert_eq!(marks.values().copied().collect::<Vec<_>>(), [129, 129]);
+    }
+
+    #[test]
+    fn names_that_were_chosen_to_collide_cost_no_more_tries_than_there_are_names() {
+        // Trap C15: the first half are the numbers that the second half would get.
+        let count = 500_usize;
+        let rest = "k".repeat(cap::KEY);
+        let mut given = Map::new();
+        for number in count..2 * count {
+            let end = format!("~{number}");
+            let start = format!("\\u{{7f}}{rest}");
+            let start = &start[..cap::KEY - end.len()];
+            given.insert(format!("{start}{end}"), json!(number));
+            given.insert(format!("\u{7f}{rest}{number}"), json!(count + number));
+        }
+        let (mut numbers, mut taken) = (Numbers::default(), HashSet::new());
+        let tries = std::cell::Cell::new(0);
+        for (index, key) in given.keys().enumerate() {
+            let mut key = text::clean(key, cap::KEY).0.into_owned();
+            if taken.contains(&key) {
+                key = numbers.free(&key, index, |key| {
+                    tries.set(tries.get() + 1);
+                    taken.contains(key)
+                });
+            }
+            assert!(taken.insert(key));
+        }
+        assert!(tries.get() <= 2 * given.len(), "{}", tries.get());
+        let (value, _) = cleaned(Value::Object(given));
+        assert_eq!(value.as_object().unwrap().len(), 2 * count, "none is lost");
     }
 }

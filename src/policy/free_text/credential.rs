@@ -132,9 +132,10 @@ impl Scan<'_> {
             .is_none_or(|(_, port)| is_port(port));
         if !authority.contains('@') && !host_and_port {
             // A password with a slash in it that nobody encoded.
-            let most = read.text.floor_char_boundary(from + MAX_BEYOND);
-            let far = read.run(from, |byte| !byte.is_ascii_whitespace() && byte != b'"');
-            end = far.min(most).max(end);
+            // Trap C15: what lies further is walked through once more, by the next `://`.
+            let near = read.up_to(from, MAX_BEYOND);
+            let far = near.run(from, |byte| !byte.is_ascii_whitespace() && byte != b'"');
+            end = far.max(end);
             authority = read.part((from, end));
         }
         let at_sign = authority.rfind('@')?;

@@ -227,6 +227,7 @@ fn hostile_text_is_walked_once() {
         "\"token\":",
         "://",
         "a://b:c",
+        "a://b:c/",
         "<token>",
         "Bearer ",
         "bearer b",
@@ -261,6 +262,14 @@ fn hostile_text_is_walked_once() {
         // Without optimisation; work that grows with the square takes far longer.
         assert!(took < Duration::from_secs(10), "{piece}: {took:?}");
     }
+}
+
+#[test]
+fn a_password_in_a_url_is_not_looked_for_up_to_the_end_of_the_text() {
+    // Trap C15: with work that grows with the square this test does not come to an end.
+    let names = Names::new(DEFAULT);
+    let text = "a://b:c/".repeat(1 << 19);
+    assert_eq!(masked_by(&names, &text), None);
 }
 
 /// Text with more of what the scanner looks for than chance would give.

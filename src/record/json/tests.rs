@@ -116,3 +116,52 @@ fn what_is_no_record_is_an_error_that_says_where() {
     }
     Record::from_json(b"{\"action\":\"\xff\"}").unwrap_err();
 }
+
+#[test]
+fn a_text_is_cut_some_way_behind_its_cap_and_loses_that_part_after_the_search() {
+    let long = "x".repeat(10 * cap::MARGIN);
+    let mut record = Record::new("a.b")
+        .reason(long.clone())
+        .detail("note", [long.clone()])
+        .detail("short", "y".repeat(cap::VALUE + 7));
+    let cuts = record.bound();
+    assert_eq!(
+        record.reason.as_ref().unwrap().len(),
+        cap::REASON + cap::MARGIN
+    );
+    assert_eq!(
+        record.details["note"][0].as_str().unwrap().len(),
+        cap::VALUE + cap::MARGIN
+    );
+    // As if something had been masked: what stood behind the cap must not move before it.
+    record.details["note"][0] = format!("[redacted]{}", "x".repeat(cap::MARGIN)).into();
+    record.trim(&cuts, |text| text == "[redacted]");
+    assert_eq!(record.details["note"][0], "[redacted]");
+    let (id, at) = at(5);
+    let finished = Record::from_json(record.finish(id, at, &service()).json).unwrap();
+    let size = |text: &str| u64::try_from(text.len()).unwrap();
+    let marks = [
+        ("details.note.0", size(&long)),
+        ("details.short", 4103),
+        ("reason", size(&long)),
+    ];
+    let marks = marks.map(|(path, bytes)| (path.to_owned(), bytes));
+    assert_eq!(
+        finished.truncated,
+        BTreeMap::from(marks),
+        "the bytes there were at first"
+    );
+}
+
+#[test]
+fn a_mark_for_a_whole_text_is_not_trimmed() {
+    let long = "x".repeat(10 * cap::MARGIN);
+    let mut record = Record::new("a.b")
+        .reason(long.clone())
+        .detail("password", long);
+    let cuts = record.bound();
+    record.details["password"] = "[redacted]".into();
+    record.trim(&cuts, |text| text == "[redacted]");
+    assert_eq!(record.details["password"], "[redacted]");
+    assert_eq!(record.reason.unwrap().len(), cap::REASON);
+}
