@@ -16,7 +16,8 @@ use crate::journal::Receiving;
 
 use super::{
     AuditScope,
-    ending::{Ending, Finish, Guard},
+    ending::Ending,
+    guard::{Finish, Guard},
     service::within,
 };
 

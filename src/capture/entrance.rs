@@ -10,15 +10,10 @@ use http::request;
 
 use crate::{
     journal::Committed,
-    record::{Assurance, OnFailure},
+    record::{Assurance, OnFailure, Record},
 };
 
-use super::{
-    AuditScope, CommitScope,
-    ending::Guard,
-    layer::Config,
-    request::{Arrived, told},
-};
+use super::{AuditScope, CommitScope, guard::Guard, layer::Config, request::Arrived};
 
 /// How a request goes in.
 pub(super) enum Entrance {
@@ -61,11 +56,30 @@ pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entranc
     let guard = Guard::new(scope);
     match asked {
         (_, OnFailure::Refuse) if doubtful => Entrance::Closed(Threshold::doubtful(guard)),
-        (Assurance::Strict, on_failure) => {
+        (Assurance::Strict, on_failure) if guard.is_let_in() => {
             Entrance::Closed(Threshold::intending(guard, on_failure))
         }
+        (Assurance::Strict, OnFailure::Refuse) => Entrance::Closed(Threshold::turned_away(guard)),
         _ => Entrance::Open(guard),
     }
+}
+
+/// What closures of the layer say of who and what; nothing is made where they say nothing.
+fn told(config: &Config, parts: &request::Parts) -> Option<Box<Record>> {
+    let mut told: Option<Box<Record>> = None;
+    if let Some(actor) = config.ask(config.actor.as_ref(), parts) {
+        told.get_or_insert_default().actor = Some(actor);
+    }
+    if let Some(target) = config.ask(config.target.as_ref(), parts) {
+        told.get_or_insert_default().targets.push(target);
+    }
+    if let Some(tenant) = config.ask(config.tenant.as_ref(), parts) {
+        told.get_or_insert_default().tenant = Some(tenant);
+    }
+    if let Some(application) = config.ask(config.application.as_ref(), parts) {
+        told.get_or_insert_default().application = Some(application);
+    }
+    told
 }
 
 /// Where a request waits until it may begin.
@@ -80,6 +94,8 @@ enum Step {
     Room(Option<Committed>),
     /// The intent is on its way to the disk.
     Intent(CommitScope),
+    /// Its client has used up what one client may have.
+    TurnedAway,
 }
 
 /// What came of waiting.
@@ -102,6 +118,14 @@ impl Threshold {
             guard,
             on_failure: OnFailure::Refuse,
             step: Step::Room(flush),
+        }
+    }
+
+    fn turned_away(guard: Guard) -> Self {
+        Self {
+            guard,
+            on_failure: OnFailure::Refuse,
+            step: Step::TurnedAway,
         }
     }
 
@@ -130,8 +154,12 @@ impl Threshold {
                     if scope.request().map(Arrived::assurance) != Some(Assurance::Strict) {
                         return Poll::Ready(true);
                     }
+                    if !self.guard.is_let_in() {
+                        return Poll::Ready(false);
+                    }
                     self.step = Step::Intent(scope.commit());
                 }
+                Step::TurnedAway => return Poll::Ready(false),
                 Step::Intent(commit) => {
                     let durable = ready!(Pin::new(commit).poll(cx)).is_ok();
                     return Poll::Ready(durable || self.on_failure == OnFailure::Continue);

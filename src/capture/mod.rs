@@ -53,6 +53,7 @@ mod current;
     not(feature = "sqlite"),
     expect(dead_code, reason = "without a database there is no outbox to tell")
 )]
+mod doors;
 pub(crate) mod draft;
 mod ending;
 mod entrance;
@@ -60,6 +61,7 @@ mod flood;
 mod found;
 mod future;
 mod grpc;
+mod guard;
 mod headers;
 mod inventory;
 mod job;

@@ -14,6 +14,7 @@ use std::{
 use http::{HeaderValue, Method, header, request};
 
 use crate::{
+    clock::Timestamp,
     keyed::Purpose,
     policy::{AddressForm, Arrival, Facts, Verdict},
     record::{Action, Assurance, Declaration, Http, OnFailure, Record},
@@ -23,6 +24,7 @@ use crate::{
 use super::{
     Rules, axum_parts,
     client::{Claimed, Origins},
+    doors::Pass,
     grpc,
     headers::Taken,
     kept::Kept,
@@ -49,6 +51,8 @@ pub(super) struct Arrived {
     is_grpc: bool,
     /// It said that it was gRPC, and turned out to be for no method of it.
     is_astray: AtomicBool,
+    /// Strict work that its client was let in for, until it ends.
+    pass: OnceLock<Pass>,
 }
 
 impl Arrived {
@@ -103,6 +107,7 @@ impl Arrived {
             arrival,
             is_grpc,
             is_astray: AtomicBool::new(false),
+            pass: OnceLock::new(),
         };
         Some(arrived)
     }
@@ -267,6 +272,18 @@ impl Arrived {
         is_named
     }
 
+    /// Asks for its client to be let in for strict work.
+    pub(super) fn enter(&self, rules: &Rules, now: Timestamp) -> bool {
+        let client = self.origins().client;
+        let pass = rules.doors.enter(client, now, rules.policy.folds_above());
+        pass.is_some_and(|pass| self.pass.set(pass).is_ok())
+    }
+
+    /// The pass of strict work that was let in.
+    pub(super) fn pass(&self) -> Option<&Pass> {
+        self.pass.get()
+    }
+
     /// Where the request came from.
     pub(super) fn origins(&self) -> Origins {
         self.config.client.resolve(self.peer, &self.claimed)
@@ -314,24 +331,6 @@ fn on_route(rules: &Rules, method: &str, route: &str) -> Arrival {
     };
     let assurance = declared.and_then(|declared| declared.assurance);
     rules.policy.on_arrival(&facts, assurance)
-}
-
-/// What closures of the layer say of who and what; nothing is made where they say nothing.
-pub(super) fn told(config: &Config, parts: &request::Parts) -> Option<Box<Record>> {
-    let mut told: Option<Box<Record>> = None;
-    if let Some(actor) = config.ask(config.actor.as_ref(), parts) {
-        told.get_or_insert_default().actor = Some(actor);
-    }
-    if let Some(target) = config.ask(config.target.as_ref(), parts) {
-        told.get_or_insert_default().targets.push(target);
-    }
-    if let Some(tenant) = config.ask(config.tenant.as_ref(), parts) {
-        told.get_or_insert_default().tenant = Some(tenant);
-    }
-    if let Some(application) = config.ask(config.application.as_ref(), parts) {
-        told.get_or_insert_default().application = Some(application);
-    }
-    told
 }
 
 /// A session as it may be written.

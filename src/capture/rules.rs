@@ -6,7 +6,7 @@ use crate::{
     record::{Catalogue, Record},
 };
 
-use super::{flood::Flood, seen::Seen};
+use super::{doors::Doors, flood::Flood, seen::Seen};
 
 /// The rules of one trail, and what they remember.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(crate) struct Rules {
     pub(crate) catalogue: Catalogue,
     pub(crate) key: HashKey,
     pub(crate) flood: Flood,
+    pub(super) doors: Doors,
     pub(crate) seen: Seen,
 }
 
@@ -25,6 +26,7 @@ impl Rules {
             catalogue,
             key,
             flood: Flood::default(),
+            doors: Doors::default(),
             seen: Seen::default(),
         }
     }

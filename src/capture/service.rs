@@ -15,9 +15,9 @@ use super::{
     AuditScope,
     body::AuditBody,
     current,
-    ending::Guard,
     entrance::{Entrance, enter},
     future::ResponseFuture,
+    guard::Guard,
     layer::Config,
 };
 

@@ -14,7 +14,8 @@ use tower::{Layer, Service, service_fn};
 use tower_audit::{
     Actor, Audit, AuditScope, Policy, Record,
     capture::AuditLayer,
-    record::Outcome,
+    policy::Rule,
+    record::{Assurance, Outcome},
     testing::{FixedClock, TestTrail},
 };
 
@@ -157,4 +158,36 @@ async fn requests_on_no_route_leave_nothing_and_are_counted() {
     send(audit, (0..300).map(|_| request("/nowhere", ATTACKER))).await;
     assert_eq!(trail.records(), Vec::<Record>::new());
     assert_eq!(audit.stats().folded, 0);
+}
+
+// Trap C19: a strict route writes before anybody knows who it is.
+#[tokio::test]
+async fn who_floods_a_strict_route_is_turned_away_and_nobody_else() {
+    let strict = Rule::new("strict")
+        .route("/vault")
+        .route("/admin")
+        .assurance(Assurance::Strict);
+    let policy = Policy::new().rule(strict).flood_per_minute(Some(20));
+    let trail = TestTrail::with(|builder| {
+        let noon = "2026-11-20T12:00:00Z".parse().unwrap();
+        builder.policy(policy).clock(FixedClock::at(noon))
+    });
+    let stranger = Ipv4Addr::new(203, 0, 113, 9);
+    let mut service = layer(trail.audit()).layer(service_fn(answer));
+    let mut statuses = Vec::new();
+    for _ in 0..50 {
+        let answer = service.call(request("/vault", stranger)).await.unwrap();
+        statuses.push(answer.status());
+    }
+    let (served, refused) = statuses.split_at(20);
+    assert!(served.iter().all(|it| *it == StatusCode::UNAUTHORIZED));
+    assert!(
+        refused
+            .iter()
+            .all(|it| *it == StatusCode::SERVICE_UNAVAILABLE)
+    );
+    // The administrator is at another address.
+    let admin = service.call(request("/admin", Ipv4Addr::LOCALHOST)).await;
+    assert_eq!(admin.unwrap().status(), StatusCode::OK);
+    assert_eq!(trail.audit().stats().refused, 30);
 }

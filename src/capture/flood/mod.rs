@@ -37,6 +37,7 @@ use std::{
 use crate::{clock::Timestamp, record::Record};
 
 use fold::Fold;
+pub(super) use recording::is_foldable;
 use window::Window;
 
 /// How long requests are counted together.

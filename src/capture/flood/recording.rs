@@ -10,7 +10,7 @@ use crate::{
     },
     clock::Timestamp,
     journal::Urgency,
-    record::Record,
+    record::{ActorType, Outcome, Record},
 };
 
 impl Recorder {
@@ -53,4 +53,17 @@ impl Recorder {
             let _ = self.append(record, (self.new_id(at), at), manner);
         }
     }
+}
+
+/// Anybody can make any number of these: refused or failed, by nobody in particular.
+pub(in crate::capture) fn is_foldable(record: &Record) -> bool {
+    let nobody = record
+        .actor
+        .as_ref()
+        .is_none_or(|actor| actor.kind == ActorType::Anonymous);
+    let done = matches!(
+        record.outcome,
+        Some(Outcome::Success | Outcome::Unknown) | None
+    );
+    nobody && !done
 }
