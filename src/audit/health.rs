@@ -62,10 +62,6 @@ pub(super) fn of(parts: &Parts) -> Health {
         reasons.insert(0, "the trail is shut down; records are refused".into());
         return Health::Failing(reasons);
     }
-    if parts.keeper.is_stopped() {
-        reasons.insert(0, "the trail is shut down; records are refused".into());
-        return Health::Failing(reasons);
-    }
     if reasons.is_empty() {
         Health::Ok
     } else {

@@ -13,19 +13,27 @@ pub(super) fn of_cookies<'a>(
     lines: impl IntoIterator<Item = &'a HeaderValue>,
     name: &[u8],
 ) -> Option<&'a [u8]> {
+    all_of_cookies(lines, name).next()
+}
+
+/// All values of a cookie that are not empty: a browser may send several of one name, and which of
+/// them a service takes is its own business.
+pub(super) fn all_of_cookies<'a>(
+    lines: impl IntoIterator<Item = &'a HeaderValue>,
+    name: &[u8],
+) -> impl Iterator<Item = &'a [u8]> {
     let mut left = MAX_COOKIE_BYTES;
-    for line in lines {
+    let lines = lines.into_iter().map(move |line| {
         let line = line.as_bytes();
         let line = line.get(..left.min(line.len())).unwrap_or_default();
-        for pair in line.split(|byte| *byte == b';') {
-            match pair_of(pair) {
-                Some((found, value)) if found == name && !value.is_empty() => return Some(value),
-                _ => {}
-            }
-        }
         left -= line.len();
-    }
-    None
+        line
+    });
+    lines
+        .flat_map(|line| line.split(|byte| *byte == b';'))
+        .filter_map(pair_of)
+        .filter(move |(found, value)| *found == name && !value.is_empty())
+        .map(|(_, value)| value)
 }
 
 /// Name and value around the first `=`, without the blanks around them and the quotes of the value.

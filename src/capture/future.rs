@@ -262,7 +262,9 @@ impl<B: Body, E> Held<Response<B>, E> {
 
 fn refuse<B: Body>(guard: &Guard) -> Response<AuditBody<B>> {
     guard.refused();
-    refusal(guard.scope().request().is_some_and(Arrived::is_grpc))
+    let scope = guard.scope();
+    let is_grpc = scope.request().is_some_and(Arrived::is_grpc);
+    refusal(is_grpc, scope.recorder().inbox().settings().commit_timeout)
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {

@@ -11,7 +11,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    journal::{CommitError, Committed, Urgency},
+    journal::{Admission, CommitError, Committed, Urgency},
     record::{Fault, OnFailure, Outcome, Record},
 };
 
@@ -68,7 +68,8 @@ impl Job {
     /// when the returned future is dropped first, unless the scope said otherwise.
     ///
     /// The work begins when the future is first polled; one that never is leaves no record. It runs
-    /// even when the trail cannot take its record; that is counted. Returns when the record is
+    /// even when there is no room for its record: that is tried again at the end, and counted when it
+    /// fails. Returns when the record is
     /// durable, or the trail is failing.
     pub fn run<F: Future>(self, future: F) -> Run<F, F::Output> {
         Run::new(Begin::Job(Box::new(self)), future, |_| {
@@ -85,13 +86,20 @@ impl Job {
         Run::new(Begin::Job(Box::new(self)), future, conclude_result)
     }
 
+    /// It has a scope of its own in any case, so that what it says of itself never goes to
+    /// the work around it.
     fn begin(self) -> Guard {
-        let scope = AuditScope::new(self.recorder, self.alive, self.record);
-        if let Err(rejected) = &scope {
-            tracing::warn!(target: "tower_audit", %rejected, "work runs without an audit record");
+        let admission = self.recorder.inbox().admit();
+        if let Err(rejected) = &admission {
+            tracing::warn!(target: "tower_audit", %rejected, "work begins without room for its audit record; it is written at the end if there is room then");
         }
+        self.begin_as(admission.ok())
+    }
+
+    fn begin_as(self, admission: Option<Admission>) -> Guard {
+        let scope = AuditScope::of_job(self.recorder, self.alive, self.record, admission);
         Guard {
-            scope: scope.ok(),
+            scope,
             urgency: self.urgency,
         }
     }
@@ -138,22 +146,17 @@ impl StrictJob {
         }
         if !refuse {
             let guard = self.job.begin();
-            if let Some(scope) = &guard.scope {
-                // It runs all the same, and the record tells when it is done.
-                let _ = scope.commit().await;
-            }
+            // It runs all the same, and the record tells when it is done.
+            let _ = guard.scope.commit().await;
             return Ok(guard);
         }
-        let job = self.job;
-        let scope = AuditScope::new(job.recorder, job.alive, job.record)?;
+        let admission = self.job.recorder.inbox().admit()?;
         // From here on the guard writes the record, whatever happens: also while the intent syncs.
-        let guard = Guard {
-            scope: Some(scope.clone()),
-            urgency: Urgency::Durable,
-        };
-        if let Err(error) = scope.commit().await {
+        let mut guard = self.job.begin_as(Some(admission));
+        guard.urgency = Urgency::Durable;
+        if let Err(error) = guard.scope.commit().await {
             let not_begun = Conclusion::NotBegun(format!("not begun: {error}"));
-            scope.finish(not_begun, Urgency::Buffered);
+            guard.scope.finish(not_begun, Urgency::Buffered);
             return Err(error);
         }
         Ok(guard)
@@ -180,14 +183,13 @@ fn conclude_result<T, E: fmt::Display>(result: &Result<T, E>) -> Conclusion {
 /// Writes the record exactly once: at the end, or when it is dropped before.
 #[derive(Debug)]
 struct Guard {
-    /// `None` when the work was not admitted.
-    scope: Option<AuditScope>,
+    scope: AuditScope,
     urgency: Urgency,
 }
 
 impl Guard {
     fn finish(&self, conclusion: Conclusion) -> Option<Committed> {
-        let appended = self.scope.as_ref()?.finish(conclusion, self.urgency)?;
+        let appended = self.scope.finish(conclusion, self.urgency)?;
         (self.urgency == Urgency::Durable).then(|| appended.ticket.committed())
     }
 
@@ -267,7 +269,7 @@ impl<F: Future> Future for Run<F, F::Output> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let guard = this.begin.guard();
-        let scope = guard.and_then(|guard| guard.scope.as_ref());
+        let scope = guard.map(|guard| &guard.scope);
         if this.output.is_none() {
             let entered = scope.map(current::enter);
             // Trap C4: a panic is told from a drop by catching it. What the end means is asked in

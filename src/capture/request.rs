@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use http::{HeaderValue, Method, header, request};
+use http::{Method, request};
 
 use crate::{
     clock::Timestamp,
@@ -29,7 +29,7 @@ use super::{
     headers::Taken,
     kept::Kept,
     layer::Config,
-    presented::Presented,
+    presented::{Authorization, Presented},
     session::RawSession,
     template::{Template, template},
 };
@@ -43,7 +43,7 @@ pub(super) struct Arrived {
     claimed: Claimed,
     peer: Option<IpAddr>,
     session: Presented,
-    authorization: Option<HeaderValue>,
+    authorization: Authorization,
     /// What a closure of the layer named it.
     named: Option<Action>,
     kept: Option<Box<Kept>>,
@@ -101,7 +101,7 @@ impl Arrived {
             claimed: config.client.take(&parts.headers),
             peer: peer(config, parts),
             session: config.session_of(parts),
-            authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
+            authorization: Authorization::take(&parts.headers),
             named,
             kept,
             arrival,
@@ -188,9 +188,8 @@ impl Arrived {
 
     /// Texts that must not be in any record: what the request proves itself with.
     pub(super) fn secrets(&self) -> Vec<&str> {
-        let session = self.session.get().and_then(RawSession::as_str);
-        let credential = self.authorization.as_ref().and_then(credential);
-        session.into_iter().chain(credential).collect()
+        let sessions = self.session.secrets();
+        sessions.chain(self.authorization.secrets()).collect()
     }
 
     /// What a policy looks at.
@@ -349,13 +348,6 @@ fn action_name<'a>(
 ) -> Option<&'a str> {
     let declared = declared.map(|declared| &declared.action);
     named.or(declared).map(Action::as_str)
-}
-
-/// What comes after the scheme: `Bearer x` is the token `x`.
-fn credential(value: &HeaderValue) -> Option<&str> {
-    let value = std::str::from_utf8(value.as_bytes()).ok()?.trim();
-    let credential = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
-    (!credential.is_empty()).then_some(credential)
 }
 
 /// A method as a part of an action. Clients make methods up, and `user.delete` is one as HTTP spells

@@ -85,17 +85,15 @@ struct State {
     reason = "setters return the scope only to be chained"
 )]
 impl AuditScope {
-    /// The scope of a job.
-    pub(super) fn new(recorder: Recorder, alive: Alive, record: Record) -> Result<Self, Rejected> {
-        let admission = recorder.inbox().admit()?;
+    /// The scope of a job; without an admission it is recorded at the end if there is room then.
+    pub(super) fn of_job(
+        recorder: Recorder,
+        alive: Alive,
+        record: Record,
+        admission: Option<Admission>,
+    ) -> Self {
         let record = Some(Box::new(record));
-        Ok(Self::begin(
-            recorder,
-            alive,
-            record,
-            Work::Job,
-            Some(admission),
-        ))
+        Self::begin(recorder, alive, record, Work::Job, admission)
     }
 
     /// The scope of a request; without an admission it is recorded at the end if there is room then.

@@ -15,6 +15,8 @@ use std::{
 
 /// Routes that are kept, and those of them that are kept for one template.
 pub(super) const MAX_ROUTES: usize = 4096;
+/// Methods of one template, beside the standard ones: clients make them up, and must not take the
+/// place of what comes later.
 const MAX_METHODS: usize = 16;
 /// Actions that are kept for one route.
 const MAX_ACTIONS: usize = 8;
@@ -162,7 +164,11 @@ impl Routes {
         let methods = self.by_template.get(template);
         let is_known = methods.is_some_and(|methods| methods.contains_key(method));
         if !is_known {
-            let is_full = methods.is_some_and(|methods| methods.len() >= MAX_METHODS);
+            let is_full = methods.is_some_and(|methods| {
+                let made_up = methods.keys().filter(|method| !is_standard(method));
+                made_up.count() >= MAX_METHODS
+            });
+            let is_full = is_full && !is_standard(method);
             if !fits || is_full || self.count >= limit {
                 return None;
             }
@@ -171,6 +177,14 @@ impl Routes {
         let methods = self.by_template.entry(template.to_owned()).or_default();
         Some(methods.entry(method.to_owned()).or_default())
     }
+}
+
+/// The methods of RFC 9110, section 9, and RFC 5789.
+fn is_standard(method: &str) -> bool {
+    matches!(
+        method,
+        "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH"
+    )
 }
 
 /// Not 0. It need not resist anybody: two routes with one hash cost a line of the inventory.
@@ -253,6 +267,20 @@ mod tests {
             seen.list().0.by_template.contains_key("/own"),
             "what is told is always kept"
         );
+    }
+
+    #[test]
+    fn methods_that_clients_make_up_take_no_place_of_a_standard_one() {
+        let seen = Seen::default();
+        for number in 0..100 {
+            seen.note(&format!("M{number}"), "/a");
+        }
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            seen.note(method, "/a");
+        }
+        let methods = &seen.list().0.by_template["/a"];
+        assert!(methods.contains_key("DELETE"), "{methods:?}");
+        assert_eq!(methods.len(), MAX_METHODS + 5);
     }
 
     #[test]

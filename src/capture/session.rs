@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use super::{cookie, presented::Presented};
 
@@ -36,6 +36,9 @@ enum From {
     Header(HeaderName),
     Closure(Arc<Find>),
 }
+
+/// Lines of a header after the first that are looked at.
+const MAX_FURTHER: usize = 63;
 
 type Find = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 
@@ -77,7 +80,13 @@ impl Session {
     pub(super) fn take(&self, parts: &Parts) -> Presented {
         match &self.from {
             From::Cookie(name) => Presented::cookies(Arc::clone(name), &parts.headers),
-            _ => Presented::found(self.of_request(parts)),
+            From::Header(name) => {
+                let mut lines = parts.headers.get_all(name).iter();
+                let first = lines.next().and_then(of_header);
+                let others = lines.take(MAX_FURTHER).filter_map(of_header);
+                Presented::found(first, others.collect())
+            }
+            From::Closure(_) => Presented::found(self.of_request(parts), Vec::new()),
         }
     }
 
@@ -88,10 +97,7 @@ impl Session {
                 let lines = parts.headers.get_all(header::COOKIE);
                 RawSession::new(cookie::of_cookies(lines, name.as_bytes())?)
             }
-            From::Header(name) => {
-                let value = parts.headers.get(name)?.as_bytes().trim_ascii();
-                RawSession::new(without_bearer(value))
-            }
+            From::Header(name) => of_header(parts.headers.get(name)?),
             From::Closure(find) => RawSession::new(find(parts)?.as_bytes()),
         }
     }
@@ -139,6 +145,10 @@ impl fmt::Debug for RawSession {
     }
 }
 
+fn of_header(value: &HeaderValue) -> Option<RawSession> {
+    RawSession::new(without_bearer(value.as_bytes().trim_ascii()))
+}
+
 fn without_bearer(value: &[u8]) -> &[u8] {
     match value.split_at_checked(6) {
         Some((scheme, rest @ [b' ' | b'\t', ..])) if scheme.eq_ignore_ascii_case(b"bearer") => {
@@ -150,7 +160,7 @@ fn without_bearer(value: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, header};
+    use http::header;
 
     use super::*;
 

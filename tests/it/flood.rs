@@ -69,6 +69,30 @@ fn total(records: &[Record]) -> u64 {
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
+#[tokio::test]
+async fn refusals_of_an_actor_who_is_unknown_and_has_no_id_are_folded() {
+    for (actor, expected) in [
+        (Actor::unknown(), 101),
+        (Actor::unknown().id("7"), 150),
+        (Actor::user("7"), 150),
+    ] {
+        let trail = TestTrail::start();
+        let told = actor.clone();
+        let layer = layer(trail.audit()).actor(move |_| Some(told.clone()));
+        let mut service = layer.layer(service_fn(answer));
+        for _ in 0..150 {
+            service.call(request("/login", ATTACKER)).await.unwrap();
+        }
+        assert!(trail.shutdown().in_order);
+        let records = trail.records();
+        let own = records
+            .iter()
+            .filter(|record| record.action == "POST /login");
+        let own: Vec<_> = own.cloned().collect();
+        assert_eq!((own.len(), total(&own)), (expected, 150), "{actor:?}");
+    }
+}
+
 // Trap C19: from one address and from very many.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn anonymous_refusals_of_few_and_of_very_many_are_counted_exactly() {

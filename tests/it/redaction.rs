@@ -314,6 +314,34 @@ async fn what_a_request_proves_itself_with_is_in_no_bytes() {
     );
 }
 
+// Trap C14: which of several a service takes is its own business.
+#[tokio::test]
+async fn every_session_and_every_credential_that_a_request_presents_is_in_no_bytes() {
+    let trail = TestTrail::start();
+    let layer = trail.audit().layer().session(Session::cookie("sid"));
+    let app = Router::new().route("/login", post(careless)).layer(layer);
+    for (name, values) in [
+        (header::COOKIE, &[format!("sid=planted; sid={SECRET}")][..]),
+        (
+            header::COOKIE,
+            &["sid=planted".to_owned(), format!("sid={SECRET}")],
+        ),
+        (
+            header::AUTHORIZATION,
+            &["Bearer planted".to_owned(), format!("Bearer {SECRET}")],
+        ),
+    ] {
+        let mut request = Request::post("/login").body(Body::empty()).unwrap();
+        for value in values {
+            let value = value.parse().unwrap();
+            request.headers_mut().append(name.clone(), value);
+        }
+        app.clone().oneshot(request).await.unwrap();
+    }
+    assert_eq!(trail.records().len(), 3);
+    assert_eq!(found(&Canary::of(SECRET), &trail), [""; 0]);
+}
+
 /// Without the layer's secrets the same handler would leak: the test above can fail.
 #[test]
 fn a_text_that_nothing_announces_is_not_masked() {

@@ -132,6 +132,37 @@ async fn scopes_nest_and_further_records_inherit() {
     assert_eq!(trail.records().len(), 3);
 }
 
+/// Fills the queue for as long as the disk hangs.
+fn fill(trail: &TestTrail) {
+    trail.disk().stall(Call::Sync);
+    while trail.audit().record(Record::new("queue.fill")).is_ok() {}
+    assert!(trail.disk().wait_stalled(Call::Sync, 1));
+}
+
+#[tokio::test]
+async fn work_without_room_for_its_record_keeps_to_its_own_scope_and_is_tried_again_at_the_end() {
+    let trail = TestTrail::with(|builder| builder.queue_limit(4096));
+    let audit = trail.audit();
+    let outer = audit.scope(Record::system("import.run")).run(async {
+        let outer = AuditScope::current().unwrap();
+        fill(&trail);
+        let inner = audit.scope(prune()).run(async {
+            let scope = AuditScope::current().unwrap();
+            assert_ne!(scope.id(), outer.id());
+            scope.detail("removed", 3).denied("not now");
+            trail.disk().release(Call::Sync);
+            audit.flush().await.unwrap();
+        });
+        inner.await;
+    });
+    outer.await;
+    let refused = audit.stats().rejected_full;
+    assert!(refused >= 2, "the last to fill, and at the door: {refused}");
+    assert_recorded!(trail, {"action": "backup.prune", "outcome": "denied", "details": {"removed": 3}});
+    let outer = assert_recorded!(trail, {"action": "import.run", "outcome": "success"});
+    assert!(outer.details.is_empty(), "{outer:?}");
+}
+
 // Trap C10: a clone works in a spawned task; after the end it changes nothing.
 #[tokio::test]
 async fn a_cloned_scope_works_elsewhere_until_the_record_is_written() {

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::{
     clock::Timestamp,
-    record::{Action, Actor, Context, Http, Outcome, Record, Text},
+    record::{Action, Actor, ActorType, Context, Http, Outcome, Record, Text},
 };
 
 /// Texts of one kind of request, in bytes; a longer one, such as a made-up method, is no kind.
@@ -31,7 +31,8 @@ enum Kind {
         action: Action,
         category: Option<Text>,
         http: Option<Http>,
-        anonymous: bool,
+        /// Anonymous or unknown, where all are.
+        actor: Option<ActorType>,
     },
     Mixed,
 }
@@ -45,6 +46,10 @@ enum Place {
     Unknown,
     /// Many clients.
     Many,
+}
+
+fn kind_of_actor(record: &Record) -> Option<ActorType> {
+    record.actor.as_ref().map(|actor| actor.kind)
 }
 
 impl Fold {
@@ -65,7 +70,7 @@ impl Fold {
             action: record.action.clone(),
             category: record.category.clone(),
             http: record.context.http.clone(),
-            anonymous: record.actor.is_some(),
+            actor: kind_of_actor(record),
         };
         (bytes <= TEXT_BYTES).then(|| Self::new(kind, record, begun))
     }
@@ -117,8 +122,8 @@ impl Fold {
         self.count += 1;
         self.first = self.first.min(begun);
         self.last = self.last.max(begun);
-        if let Kind::One { anonymous, .. } = &mut self.kind {
-            *anonymous &= record.actor.is_some();
+        if let Kind::One { actor, .. } = &mut self.kind {
+            *actor = actor.filter(|kind| kind_of_actor(record) == Some(*kind));
         }
         self.place.add(record.context.ip_address.as_ref());
     }
@@ -129,12 +134,15 @@ impl Fold {
                 action,
                 category,
                 http,
-                anonymous,
+                actor,
             } => {
                 let mut record = Record::new(action);
                 record.category = category;
                 record.context.http = http;
-                record.actor = anonymous.then(Actor::anonymous);
+                record.actor = actor.map(|kind| match kind {
+                    ActorType::Anonymous => Actor::anonymous(),
+                    _ => Actor::unknown(),
+                });
                 record
             }
             Kind::Mixed => Record::new(MIXED).reason("more kinds of requests than are told apart"),

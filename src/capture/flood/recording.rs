@@ -57,10 +57,11 @@ impl Recorder {
 
 /// Anybody can make any number of these: refused or failed, by nobody in particular.
 pub(in crate::capture) fn is_foldable(record: &Record) -> bool {
-    let nobody = record
-        .actor
-        .as_ref()
-        .is_none_or(|actor| actor.kind == ActorType::Anonymous);
+    let nobody = record.actor.as_ref().is_none_or(|actor| match actor.kind {
+        ActorType::Anonymous => true,
+        ActorType::Unknown => actor.id.is_none(),
+        _ => false,
+    });
     let done = matches!(
         record.outcome,
         Some(Outcome::Success | Outcome::Unknown) | None

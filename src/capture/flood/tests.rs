@@ -263,6 +263,43 @@ fn clients_beyond_the_table_are_one_client_without_address() {
 }
 
 #[test]
+fn debug_shows_how_many_were_folded_and_nobody_of_them() {
+    let mut played = Played::new();
+    for _ in 0..=PER_MINUTE {
+        played.send(ip("192.0.2.1"), "document.delete", 0);
+    }
+    assert_eq!(format!("{:?}", played.flood), "Flood { folded: 1, .. }");
+}
+
+#[test]
+fn an_actor_who_is_not_known_is_no_anonymous_one() {
+    let mut played = Played::new();
+    for _ in 0..PER_MINUTE {
+        played.send(None, "a.b", 0);
+    }
+    let (unknown, anonymous) = (Actor::unknown(), Actor::anonymous());
+    for (action, actor) in [
+        ("a.unknown", &unknown),
+        ("a.anonymous", &anonymous),
+        ("a.both", &unknown),
+        ("a.both", &anonymous),
+    ] {
+        let record = refused(None, action).actor(actor.clone());
+        played.send_record(None, Box::new(record), 0);
+    }
+    let records = played.end();
+    for (action, expected) in [
+        ("a.unknown", Some(&unknown)),
+        ("a.anonymous", Some(&anonymous)),
+        ("a.both", None),
+    ] {
+        let mut folded = folded(&records).into_iter();
+        let record = folded.find(|record| record.action == action).unwrap();
+        assert_eq!(record.actor.as_ref(), expected, "{action}");
+    }
+}
+
+#[test]
 fn nothing_is_folded_after_the_last_counts_were_taken() {
     let mut played = Played::new();
     for _ in 0..=PER_MINUTE {

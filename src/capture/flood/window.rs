@@ -9,7 +9,6 @@ use super::{CLIENTS, CLIENTS_AT_FULL_RATE, FOLDS, KINDS, MINUTE, fold::Fold};
 use crate::{clock::Timestamp, record::Record};
 
 /// What was seen since the minute began.
-#[derive(Debug)]
 pub(super) struct Window {
     began: Timestamp,
     /// Records that were let through.
@@ -33,7 +32,7 @@ enum Client {
     Others,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Seen {
     written: u32,
     folds: Vec<Fold>,
