@@ -186,7 +186,8 @@ pub(crate) struct Decision {
     pub(crate) assurance: Assurance,
     pub(crate) on_failure: OnFailure,
     pub(crate) until: Until,
-    pub(crate) address: AddressForm,
+    /// `None`: no rule records it, so that none says how much of the address is written.
+    pub(crate) address: Option<AddressForm>,
 }
 
 impl Decision {
@@ -216,8 +217,8 @@ pub enum Until {
     Body,
 }
 
-/// How much of a client's address is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+/// How much of a client's address is written. In order: each says less than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AddressForm {
