@@ -191,6 +191,15 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
+    /// Whether it asks for what only the arrival could have given: an intent, or a refusal.
+    pub(crate) fn is_late(&self, arrival: &Arrival) -> bool {
+        let is_strict = |assurance| assurance == Assurance::Strict;
+        let refuses = |on_failure| on_failure == OnFailure::Refuse;
+        self.record
+            && (is_strict(self.assurance) && !is_strict(arrival.assurance)
+                || refuses(self.on_failure) && !refuses(arrival.on_failure))
+    }
+
     /// The decision, not weaker than what was promised on arrival.
     pub(crate) fn at_least(mut self, arrival: &Arrival) -> Self {
         if arrival.assurance == Assurance::Strict {
