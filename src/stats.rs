@@ -103,6 +103,9 @@ pub struct Stats {
     pub broken_bodies: u64,
     /// Panics in closures of a layer; the record went without what the closure would have said.
     pub hook_panics: u64,
+    /// Requests that ran without the intent or the refusal that their rule asks for, because their
+    /// route or their action was known only afterwards.
+    pub late_rules: u64,
     /// Recorded requests of which nobody knew the address of the peer.
     pub no_peer: u64,
     /// Whether nothing can be made durable right now.

@@ -293,6 +293,7 @@ impl Parts {
             not_admitted: load(&tallies.not_admitted),
             broken_bodies: load(&tallies.broken_bodies),
             hook_panics: load(&tallies.hook_panics),
+            late_rules: load(&tallies.late_rules),
             no_peer: load(&tallies.no_peer),
             failing: self.journal.inbox().failing().is_some(),
             open_scopes: counts.admitted,

@@ -118,6 +118,12 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.hook_panics,
     ),
     (
+        "audit_late_rules_total",
+        "counter",
+        "Requests whose rule asked too late for strict or refuse.",
+        |s| s.late_rules,
+    ),
+    (
         "audit_requests_without_peer_total",
         "counter",
         "Recorded requests without a peer address.",

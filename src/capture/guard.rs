@@ -221,6 +221,9 @@ impl Guard {
         let recorder = self.scope.recorder();
         let rules = recorder.rules();
         let mut record = std::mem::take(&mut *closed.record);
+        if decision.is_late(arrived.arrival()) && !closed.has_intent() {
+            recorder.late_rule();
+        }
         let origins = arrived.origins();
         let client = origins.client;
         if origins.peer.is_none() {

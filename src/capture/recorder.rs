@@ -61,6 +61,8 @@ pub(crate) struct Tallies {
     pub(crate) broken_bodies: AtomicU64,
     /// Closures of a layer that panicked.
     pub(crate) hook_panics: AtomicU64,
+    /// Requests whose rule asked for `Strict` or `Refuse` when they had run.
+    pub(crate) late_rules: AtomicU64,
     /// Requests of which nobody knew the address of the peer.
     pub(crate) no_peer: AtomicU64,
 }
@@ -183,6 +185,19 @@ impl Recorder {
     pub(super) fn no_peer(&self) {
         if self.shared.tallies.no_peer.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(target: "tower_audit", "requests come without the address of their peer: serve with axum's into_make_service_with_connect_info::<SocketAddr>(), or tell the layer with .peer(…)");
+        }
+    }
+
+    /// Counts a request whose rule asked too late for `Strict` or `Refuse`; says so once.
+    pub(super) fn late_rule(&self) {
+        if self
+            .shared
+            .tallies
+            .late_rules
+            .fetch_add(1, Ordering::Relaxed)
+            == 0
+        {
+            tracing::warn!(target: "tower_audit", "a request ran without the intent or the refusal that its rule asks for, because its route or its action was known only afterwards: put the layer where it sees the route (Router::layer, or .route(…)), and declare the action with its route");
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Arrived {
     kept: Option<Box<Kept>>,
     arrival: Arrival,
     is_grpc: bool,
+    /// How much of its address its own record has.
+    form: OnceLock<AddressForm>,
     /// It said that it was gRPC, and turned out to be for no method of it.
     is_astray: AtomicBool,
     /// Strict work that its client was let in for, until it ends.
@@ -106,6 +108,7 @@ impl Arrived {
             kept,
             arrival,
             is_grpc,
+            form: OnceLock::new(),
             is_astray: AtomicBool::new(false),
             pass: OnceLock::new(),
         };
@@ -236,27 +239,47 @@ impl Arrived {
 
     /// Gives the draft of an intent what is known so far.
     pub(super) fn complete_so_far(&self, draft: &mut Record, annotated: bool, rules: &Rules) {
-        let facts = self.facts(Some(draft), annotated, rules);
-        let declared = self.declared_assurance(facts.action, rules);
-        let form = rules.policy.at_end(&facts, declared).address;
-        self.complete(draft, form, rules);
+        let form = self.form(annotated, rules);
+        self.fill(draft, self.origins(), form, rules);
     }
 
     /// Gives a further record of the same request its context.
     pub(super) fn give_context(&self, record: &mut Record, rules: &Rules) {
-        let facts = self.facts(Some(record), true, rules);
-        let declared = self.declared_assurance(facts.action, rules);
-        let form = rules.policy.at_end(&facts, declared).address;
+        let form = self.form(false, rules);
         self.put_context(record, self.origins(), form, rules);
     }
 
-    /// Gives the request's own record all that the request itself says.
-    pub(super) fn complete(&self, record: &mut Record, form: AddressForm, rules: &Rules) {
+    /// Gives the request's own record all that the request itself says. `form`: what the rule says
+    /// that records it; `None` if it is recorded all the same.
+    pub(super) fn complete(&self, record: &mut Record, form: Option<AddressForm>, rules: &Rules) {
         self.complete_from(record, self.origins(), form, rules);
     }
 
     /// As [`complete`](Self::complete); answers whether somebody named what is done.
     pub(super) fn complete_from(
+        &self,
+        record: &mut Record,
+        origins: Origins,
+        form: Option<AddressForm>,
+        rules: &Rules,
+    ) -> bool {
+        let form = form.unwrap_or_else(|| self.form(false, rules));
+        let _ = self.form.set(form);
+        self.fill(record, origins, form, rules)
+    }
+
+    /// How much of the address is written into records of this request: what its own has, or the
+    /// least that its own may yet have.
+    fn form(&self, annotated: bool, rules: &Rules) -> AddressForm {
+        let decided = self.form.get().copied();
+        decided.unwrap_or_else(|| {
+            let facts = self.facts(None, annotated, rules);
+            rules.policy.address_so_far(&facts)
+        })
+    }
+
+    /// Answers whether somebody named what is done.
+    fn fill(
         &self,
         record: &mut Record,
         origins: Origins,

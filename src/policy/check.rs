@@ -7,7 +7,7 @@ use super::{
     rule::{Answer, Condition, Rule},
 };
 use crate::{
-    record::{Assurance, Catalogue, OnFailure},
+    record::{Assurance, Catalogue, Declaration, OnFailure},
     text::Text,
 };
 
@@ -43,6 +43,7 @@ pub(super) fn rules(policy: &Policy) -> Result<(), PolicyError> {
 
 /// Whether the catalogue gives what is asked for by action to a route, so that it is known in time.
 pub(super) fn actions(policy: &Policy, catalogue: &Catalogue) -> Result<(), PolicyError> {
+    declarations(catalogue)?;
     for (index, rule) in policy.own_rules().iter().enumerate() {
         let Some((key, asked)) = asks_on_arrival(rule) else {
             continue;
@@ -58,6 +59,21 @@ pub(super) fn actions(policy: &Policy, catalogue: &Catalogue) -> Result<(), Poli
         return Err(error(index, rule, (key, reason)));
     }
     Ok(())
+}
+
+/// Whether each action that is declared `Strict` is known when its request arrives.
+fn declarations(catalogue: &Catalogue) -> Result<(), PolicyError> {
+    let strict = Some(Assurance::Strict);
+    let late = |it: &&Declaration| it.assurance == strict && it.routes.is_empty();
+    let Some(late) = catalogue.iter().find(late) else {
+        return Ok(());
+    };
+    let reason = format!(
+        "strict must be known when a request arrives, and the action {:?} is declared without a \
+         route: declare it with its route, or let its handler or job make the intent itself",
+        late.action.as_str()
+    );
+    Err(PolicyError::new("catalogue", reason))
 }
 
 fn error(index: usize, rule: &Rule, (key, reason): Fault) -> PolicyError {

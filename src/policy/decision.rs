@@ -186,10 +186,20 @@ pub(crate) struct Decision {
     pub(crate) assurance: Assurance,
     pub(crate) on_failure: OnFailure,
     pub(crate) until: Until,
-    pub(crate) address: AddressForm,
+    /// `None`: no rule records it, so that none says how much of the address is written.
+    pub(crate) address: Option<AddressForm>,
 }
 
 impl Decision {
+    /// Whether it asks for what only the arrival could have given: an intent, or a refusal.
+    pub(crate) fn is_late(&self, arrival: &Arrival) -> bool {
+        let is_strict = |assurance| assurance == Assurance::Strict;
+        let refuses = |on_failure| on_failure == OnFailure::Refuse;
+        self.record
+            && (is_strict(self.assurance) && !is_strict(arrival.assurance)
+                || refuses(self.on_failure) && !refuses(arrival.on_failure))
+    }
+
     /// The decision, not weaker than what was promised on arrival.
     pub(crate) fn at_least(mut self, arrival: &Arrival) -> Self {
         if arrival.assurance == Assurance::Strict {
@@ -216,8 +226,8 @@ pub enum Until {
     Body,
 }
 
-/// How much of a client's address is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+/// How much of a client's address is written. In order: each says less than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AddressForm {

@@ -165,7 +165,9 @@ impl Policy {
             },
             on_failure: decision.on_failure,
             until: decision.until,
-            address: decision.address,
+            address: decision
+                .address
+                .unwrap_or_else(|| self.address_so_far(facts)),
             asked,
         }
     }

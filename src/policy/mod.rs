@@ -14,6 +14,7 @@
 //!
 //! `docs/policy.md` is the whole of it for operators, with a file as an example.
 
+mod address;
 mod check;
 mod decision;
 mod defaults;
@@ -200,7 +201,7 @@ impl Policy {
                     assurance,
                     on_failure: rule.on_failure_or(assurance),
                     until: rule.until.unwrap_or_default(),
-                    address: rule.address.unwrap_or_default(),
+                    address: Some(rule.address.unwrap_or_default()),
                 }
             }
             _ => Decision {
@@ -208,7 +209,7 @@ impl Policy {
                 assurance: Assurance::default(),
                 on_failure: OnFailure::default(),
                 until: Until::default(),
-                address: AddressForm::default(),
+                address: None,
             },
         }
     }

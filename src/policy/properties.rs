@@ -237,6 +237,20 @@ proptest! {
     }
 
     #[test]
+    fn nothing_written_early_shows_more_of_the_address_than_the_end_does(
+        specs in prop::collection::vec(spec(), 0..6),
+        (arrived, facts) in both(),
+    ) {
+        let mut policy = policy(&specs);
+        for (rule, form) in policy.rules.iter_mut().zip(AddressForm::ALL.iter().cycle()) {
+            rule.address = Some(*form);
+        }
+        let early = policy.address_so_far(&arrived);
+        let end = policy.at_end(&facts, None).address;
+        prop_assert!(end.is_none_or(|end| early >= end), "{early:?} {end:?}");
+    }
+
+    #[test]
     fn a_rule_that_is_called_hidden_never_matches_first(
         wide in spec(),
         narrow in spec(),

@@ -11,105 +11,6 @@ fn post(route: &str) -> Facts<'_> {
     Facts::new().method("POST").route(route)
 }
 
-fn hold_defaults<const N: usize>(table: [(&str, Facts<'_>, bool); N]) {
-    for (name, facts, expected) in table {
-        let decision = Policy::default().at_end(&facts, None);
-        assert_eq!(decision.record, expected, "{name}");
-        assert_eq!(decision.assurance, Assurance::Durable, "{name}");
-        assert_eq!(decision.on_failure, OnFailure::Continue, "{name}");
-    }
-}
-
-#[test]
-fn default_records_unsafe_methods_on_a_route() {
-    let head = Facts::new().method("HEAD").route("/a");
-    let purge = Facts::new().method("PURGE").route("/a");
-    let nowhere = Facts::new().method("DELETE");
-    hold_defaults([
-        (
-            "read",
-            get("/a").status(200).outcome(Outcome::Success),
-            false,
-        ),
-        (
-            "read, not found",
-            get("/a").status(404).outcome(Outcome::Failure),
-            false,
-        ),
-        (
-            "read, client gone",
-            get("/a").outcome(Outcome::Cancelled),
-            false,
-        ),
-        ("head", head.status(200), false),
-        (
-            "write",
-            post("/a").status(201).outcome(Outcome::Success),
-            true,
-        ),
-        (
-            "write, client gone",
-            post("/a").outcome(Outcome::Cancelled),
-            true,
-        ),
-        (
-            "write, no route",
-            nowhere.status(404).outcome(Outcome::Failure),
-            false,
-        ),
-        (
-            "write, wrong method",
-            nowhere.status(405).outcome(Outcome::Failure),
-            false,
-        ),
-        (
-            "write, route not seen",
-            nowhere.status(204).outcome(Outcome::Success),
-            true,
-        ),
-        (
-            "write, route not seen, client gone",
-            nowhere.outcome(Outcome::Cancelled),
-            true,
-        ),
-        (
-            "write, route not seen, nobody knows",
-            nowhere.outcome(Outcome::Unknown),
-            true,
-        ),
-        (
-            "read, route not seen",
-            Facts::new().method("GET").outcome(Outcome::Success),
-            false,
-        ),
-        ("other method", purge.status(200), true),
-    ]);
-}
-
-#[test]
-fn default_records_refusals_faults_and_what_is_annotated() {
-    let nowhere = Facts::new().method("DELETE");
-    hold_defaults([
-        ("401", get("/a").status(401).outcome(Outcome::Denied), true),
-        (
-            "401, no route",
-            nowhere.status(401).outcome(Outcome::Denied),
-            true,
-        ),
-        ("403", get("/a").status(403), true),
-        ("429", get("/a").status(429).outcome(Outcome::Failure), true),
-        ("500", get("/a").status(500), true),
-        ("599", get("/a").status(599), true),
-        ("panic", get("/a").outcome(Outcome::Error), true),
-        (
-            "gRPC, denied",
-            get("/a").status(200).outcome(Outcome::Denied),
-            true,
-        ),
-        ("annotated", get("/a").status(200).annotated(true), true),
-    ]);
-}
-
 #[test]
 fn each_condition_holds_as_it_says() {
     let rule = || Rule::new("it");
@@ -231,7 +132,7 @@ fn the_first_rule_that_matches_wins_and_the_defaults_come_last() {
     let read = policy.at_end(&get("/a").status(200), None);
     assert_eq!(
         (read.record, read.until, read.address),
-        (true, Until::Body, AddressForm::Off)
+        (true, Until::Body, Some(AddressForm::Off))
     );
     assert!(!policy.at_end(&Facts::new().method("GET"), None).record);
     let names: Vec<_> = policy.rules().map(Rule::name).collect();

@@ -192,7 +192,8 @@ impl Declaration {
         self
     }
 
-    /// Sets how surely its records are kept, where the policy does not say.
+    /// Sets how surely its records are kept, where the policy does not say. `Strict` needs a route:
+    /// without one a trail does not start, because it would be known only after the handler ran.
     #[must_use]
     pub fn assurance(mut self, assurance: Assurance) -> Self {
         self.assurance = Some(assurance);

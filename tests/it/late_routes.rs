@@ -10,7 +10,10 @@ use axum::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 use tower_audit::{
-    AuditLayer, AuditScope, Outcome, Policy, assert_recorded, policy::Rule, testing::TestTrail,
+    AuditLayer, AuditScope, Outcome, Policy, assert_recorded,
+    policy::Rule,
+    record::{Assurance, Catalogue, Declaration, OnFailure},
+    testing::TestTrail,
 };
 
 use crate::support::web::{post as posted, request, step};
@@ -149,4 +152,66 @@ async fn an_inner_layer_records_what_the_outer_one_skipped_on_a_wrong_route() {
     let service = mistaken.layer(routes().layer(layer));
     service.oneshot(posted("/documents/7")).await.unwrap();
     assert_recorded!(trail, {"action": "POST /documents/{id}"});
+}
+
+fn strict() -> Policy {
+    let documents = Rule::new("documents").route("/documents/{id}");
+    Policy::new().rule(documents.assurance(Assurance::Strict))
+}
+
+#[tokio::test]
+async fn strict_for_a_route_that_is_learnt_late_is_counted() {
+    let trail = TestTrail::with(|builder| builder.policy(strict()));
+    answer_late(&trail, "/health").await;
+    assert_eq!(trail.audit().stats().late_rules, 0);
+    answer_late(&trail, "/documents/7").await;
+    assert_eq!(trail.audit().stats().late_rules, 1);
+    assert_recorded!(trail, {"action": "POST /documents/{id}"});
+}
+
+#[tokio::test]
+async fn strict_for_a_route_that_is_seen_is_not_counted_as_late() {
+    let trail = TestTrail::with(|builder| builder.policy(strict()));
+    let app = routes().layer(trail.audit().layer());
+    app.oneshot(posted("/documents/7")).await.unwrap();
+    assert_eq!(trail.audit().stats().late_rules, 0);
+}
+
+#[tokio::test]
+async fn refuse_for_a_route_that_is_learnt_late_is_counted() {
+    let documents = Rule::new("documents").route("/documents/{id}");
+    let policy = Policy::new().rule(documents.on_failure(OnFailure::Refuse));
+    let trail = TestTrail::with(|builder| builder.policy(policy));
+    answer_late(&trail, "/documents/7").await;
+    assert_eq!(trail.audit().stats().late_rules, 1);
+}
+
+/// A handler that names what the catalogue declares strict on another route.
+async fn name_late(trail: &TestTrail, path: &str) {
+    let deletes = |scope: AuditScope| async move {
+        scope.action("document.delete");
+        "done"
+    };
+    let commits = |scope: AuditScope| async move {
+        scope.action("document.delete").commit().await.unwrap();
+        "done"
+    };
+    let app = Router::new()
+        .route("/named", post(deletes))
+        .route("/committed", post(commits))
+        .layer(trail.audit().layer());
+    app.oneshot(posted(path)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_strict_action_that_a_handler_names_late_is_counted_unless_it_commits() {
+    let delete = Declaration::new("document.delete")
+        .route("DELETE", "/documents/{id}")
+        .assurance(Assurance::Strict);
+    let catalogue = Catalogue::new([delete]).unwrap();
+    let trail = TestTrail::with(|builder| builder.catalogue(catalogue));
+    name_late(&trail, "/committed").await;
+    assert_eq!(trail.audit().stats().late_rules, 0);
+    name_late(&trail, "/named").await;
+    assert_eq!(trail.audit().stats().late_rules, 1);
 }

@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
+mod address_form;
+#[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
 mod answers;
 #[cfg(test)]
 #[cfg(feature = "testing")]

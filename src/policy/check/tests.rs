@@ -112,6 +112,26 @@ fn what_is_decided_on_arrival_is_not_asked_for_by_the_end() {
 }
 
 #[test]
+fn an_action_that_is_declared_strict_needs_a_route() {
+    let late = Declaration::new("user.login").assurance(Assurance::Strict);
+    let catalogue = Catalogue::new([late]).unwrap();
+    let error = Policy::new().check(&catalogue).unwrap_err().to_string();
+    assert!(
+        error.starts_with("catalogue: strict must be known when a request arrives"),
+        "{error}"
+    );
+    assert!(
+        error.contains(r#"the action "user.login" is declared without a route"#),
+        "{error}"
+    );
+    let buffered = Declaration::new("user.login").assurance(Assurance::Buffered);
+    let catalogue = Catalogue::new([buffered]).unwrap();
+    Policy::new()
+        .check(&catalogue)
+        .expect("nothing is promised too late");
+}
+
+#[test]
 fn nothing_secret_or_nameless_is_kept() {
     told([
         (
