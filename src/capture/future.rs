@@ -20,6 +20,7 @@ use super::{
     current,
     ending::{Finish, Guard, body_follows},
     entrance::{Passage, Threshold},
+    grpc,
     refusal::refusal,
     request::Arrived,
     service::{call_within, within},
@@ -216,8 +217,10 @@ fn conclude<B: Body, E>(
     };
     let (head, body) = response.into_parts();
     let method = guard.scope().request().map(Arrived::method);
-    let announced = announced(&head.headers);
-    let is_end = body.is_end_stream() || announced == Some(0);
+    let announced = announced(&head.headers).or_else(|| body.size_hint().exact());
+    // Of gRPC, trailers may follow all the same.
+    let is_empty = announced == Some(0) && !grpc::is_grpc(&head.headers);
+    let is_end = body.is_end_stream() || is_empty;
     let follows = body_follows(method, head.status, is_end);
     let (finish, ending) = guard.answered(&head, follows);
     let response = Response::from_parts(head, body);
@@ -237,7 +240,7 @@ fn conclude<B: Body, E>(
     }
 }
 
-/// How many bytes the head says that there are.
+/// How many bytes the head says that there are; else the body does.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     let length = headers.get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.trim().parse().ok()
