@@ -57,7 +57,7 @@ struct UntilEnd<D, E> {
     guard: Guard,
     /// Taken when the end came.
     ending: Option<Ending>,
-    /// Bytes that the head announced, and that are still to come.
+    /// Bytes that were announced, and that are still to come.
     left: Option<u64>,
     /// The end, held until the record is durable.
     held: Option<(Receiving, Item<D, E>)>,
@@ -78,7 +78,7 @@ impl<B: Body> AuditBody<B> {
         }
     }
 
-    /// `announced`: how many bytes the head says that there are.
+    /// `announced`: how many bytes the head or the body itself says that there are.
     pub(super) fn until_end(
         inner: B,
         guard: Guard,
@@ -251,7 +251,7 @@ impl<D, E> UntilEnd<D, E> {
         if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);
         }
-        self.left == Some(0) || inner.size_hint().exact() == Some(0)
+        self.left == Some(0)
     }
 }
 

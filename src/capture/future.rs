@@ -20,6 +20,7 @@ use super::{
     classify::body_follows,
     current,
     entrance::{Passage, Threshold},
+    grpc,
     guard::{Finish, Guard},
     refusal::refusal,
     request::Arrived,
@@ -217,8 +218,10 @@ fn conclude<B: Body, E>(
     };
     let (head, body) = response.into_parts();
     let method = guard.scope().request().map(Arrived::method);
-    let announced = announced(&head.headers);
-    let is_end = body.is_end_stream() || announced == Some(0);
+    let announced = announced(&head.headers).or_else(|| body.size_hint().exact());
+    // Of gRPC, trailers may follow all the same.
+    let is_empty = announced == Some(0) && !grpc::is_grpc(&head.headers);
+    let is_end = body.is_end_stream() || is_empty;
     let follows = body_follows(method, head.status, is_end);
     let (finish, ending) = guard.answered(&head, follows);
     let response = Response::from_parts(head, body);
@@ -238,7 +241,7 @@ fn conclude<B: Body, E>(
     }
 }
 
-/// How many bytes the head says that there are.
+/// How many bytes the head says that there are; else the body does.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     let length = headers.get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.trim().parse().ok()

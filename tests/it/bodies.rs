@@ -13,7 +13,7 @@ use axum::{
     routing::get as on_get,
 };
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Layer, ServiceExt, service_fn};
@@ -175,6 +175,7 @@ async fn until_body_the_last_part_is_held_where_the_length_is_known() {
     assert!(frame(body.as_mut()).is_pending());
     assert!(trail.disk().wait_stalled(Call::Sync, 1));
     assert!(frame(body.as_mut()).is_pending());
+    assert!(!body.is_end_stream(), "the only part is still here");
     trail.disk().release(Call::Sync);
     assert_eq!(body.as_mut().collect().await.unwrap().to_bytes(), "whole");
     assert!(body.is_end_stream());
@@ -222,6 +223,38 @@ async fn the_scope_is_current_while_a_body_streams_and_gives_further_records() {
     }
 }
 
+/// A body that says how long it is at the start, and nothing of its end.
+struct Hinted(Script, u64);
+
+impl http_body::Body for Hinted {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<Self> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.1)
+    }
+}
+
+/// A body that says nothing of its length, but knows when it is at its end.
+struct Ending(Script);
+
+impl http_body::Body for Ending {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<Self> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_over()
+    }
+}
+
 /// What a real server streams, with and without saying how long it is.
 fn streams() -> Router {
     let counted = |length: Option<&'static str>, lines: fn() -> Script| {
@@ -239,6 +272,18 @@ fn streams() -> Router {
         .route("/full", on_get(|| async { "onetwo" }))
         .route("/chunked", on_get(counted(None, paused)))
         .route("/counted", on_get(counted(Some("6"), paused)))
+        .route(
+            "/hinted",
+            on_get(|| async { Response::new(Body::new(Hinted(two_parts(), 6))) }),
+        )
+        .route(
+            "/ending",
+            on_get(|| async { Response::new(Body::new(Ending(two_parts()))) }),
+        )
+        .route(
+            "/hinted-none",
+            on_get(|| async { Response::new(Body::new(Hinted(Script::of([]), 0))) }),
+        )
         .route("/none", on_get(counted(Some("0"), || Script::of([]))))
         .route(
             "/broken",
@@ -257,6 +302,9 @@ async fn until_body_a_server_s_whole_stream_is_a_success_in_http_1_and_2() {
             ("/full", "onetwo"),
             ("/chunked", "onetwo"),
             ("/counted", "onetwo"),
+            ("/hinted", "onetwo"),
+            ("/ending", "onetwo"),
+            ("/hinted-none", ""),
             ("/none", ""),
         ] {
             let trail = until_body();
@@ -295,7 +343,7 @@ async fn until_body_a_server_s_broken_stream_is_no_success() {
 #[tokio::test(flavor = "multi_thread")]
 async fn until_body_a_real_client_waits_for_the_end_as_long_as_the_disk() {
     for http2 in [false, true] {
-        for path in ["/chunked", "/counted", "/full"] {
+        for path in ["/chunked", "/counted", "/hinted", "/full"] {
             let trail = until_body();
             let address = serve(streams().layer(trail.audit().layer())).await;
             let client = Client::builder(TokioExecutor::new())

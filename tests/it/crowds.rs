@@ -182,7 +182,7 @@ async fn requests_of_which_nobody_knows_the_peer_are_counted_when_they_are_recor
         Ok::<_, Infallible>(Response::new(Body::empty()))
     }));
     let mut read = post("/skipped");
-    *read.method_mut() = axum::http::Method::GET;
+    *read.method_mut() = http::Method::GET;
     app.clone().oneshot(read).await.unwrap();
     app.oneshot(post("/")).await.unwrap();
     let text = trail.audit().prometheus();

@@ -8,7 +8,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode},
     routing::post as on_post,
 };
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_audit::{
     AuditScope, Record, assert_recorded,
@@ -139,6 +140,21 @@ async fn the_outcome_is_what_grpc_says_wherever_it_says_it() {
         assert_eq!(found, (Some(row.3), row.4), "{row:?}");
         assert_eq!(record.action, "docs.Documents/Create", "{row:?}");
     }
+}
+
+// Trap C6: a body that knows that it has no bytes may have trailers.
+#[tokio::test]
+async fn the_trailers_of_an_empty_body_say_how_it_ended() {
+    let trail = TestTrail::start();
+    let service = trail.audit().layer().layer(service_fn(|_: Request<Body>| {
+        let trailers = std::future::ready(Some(Ok(code("7"))));
+        let body = Empty::<Bytes>::new().with_trailers(trailers);
+        let response = Response::builder().header("content-type", "application/grpc");
+        std::future::ready(Ok::<_, Infallible>(response.body(body).unwrap()))
+    }));
+    let response = service.oneshot(call(METHOD)).await.unwrap();
+    response.into_body().collect().await.unwrap();
+    assert_recorded!(trail, {"outcome": "denied", "error": {"code": "PERMISSION_DENIED"}});
 }
 
 // Trap C6: neither trailers nor a body nor a code in the head.

@@ -77,6 +77,11 @@ impl Script {
         Self(lines.into_iter().collect())
     }
 
+    /// Whether all lines were said.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn respond(lines: impl IntoIterator<Item = Line>) -> Response<Self> {
         Response::new(Self::of(lines))
     }
