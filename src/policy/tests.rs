@@ -147,8 +147,6 @@ fn a_request_is_skipped_on_arrival_only_when_nothing_can_record_it() {
     let health = || Rule::new("health").route("/health").skip();
     let errors = Rule::new("errors").status(500..=599);
     let not_found = Rule::new("not found").status(404).skip();
-    let posts_to_a = || Rule::new("a").method("POST").route("/a");
-    let nowhere = Facts::new().method("POST");
     for (name, policy, facts, expected) in [
         (
             "first rule",
@@ -180,6 +178,18 @@ fn a_request_is_skipped_on_arrival_only_when_nothing_can_record_it() {
             post("/a"),
             Verdict::Skip,
         ),
+        ("default read", Policy::new(), get("/a"), Verdict::AtEnd),
+        ("default write", Policy::new(), post("/a"), Verdict::AtEnd),
+    ] {
+        assert_eq!(policy.on_arrival(&facts, None).verdict, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_route_that_is_not_known_on_arrival_skips_nothing() {
+    let posts_to_a = || Rule::new("a").method("POST").route("/a");
+    let nowhere = Facts::new().method("POST");
+    for (name, policy, facts, expected) in [
         (
             "a route may be learnt",
             Policy::new().without_defaults().rule(posts_to_a()),
@@ -206,8 +216,6 @@ fn a_request_is_skipped_on_arrival_only_when_nothing_can_record_it() {
             Facts::new().method("GET"),
             Verdict::Skip,
         ),
-        ("default read", Policy::new(), get("/a"), Verdict::AtEnd),
-        ("default write", Policy::new(), post("/a"), Verdict::AtEnd),
     ] {
         assert_eq!(policy.on_arrival(&facts, None).verdict, expected, "{name}");
     }
