@@ -265,7 +265,7 @@ async fn a_strict_call_that_cannot_be_kept_is_refused_in_grpc_s_words() {
     trail.disk().clear_faults();
     let _ = trail.shutdown();
     assert_recorded!(trail, {"outcome": "error",
-        "reason": "not begun: the audit trail cannot be written", "error": {"code": "UNAVAILABLE"},
+        "reason": "not begun: its record could not be kept", "error": {"code": "UNAVAILABLE"},
         "context": {"http": {"status": 200}}});
     assert_eq!(trail.audit().stats().refused, 1);
 }
