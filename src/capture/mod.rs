@@ -49,11 +49,11 @@ mod commit;
 mod conclusion;
 mod cookie;
 mod current;
+mod doors;
 #[cfg_attr(
     not(feature = "sqlite"),
     expect(dead_code, reason = "without a database there is no outbox to tell")
 )]
-mod doors;
 pub(crate) mod draft;
 mod ending;
 mod entrance;
