@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{Method, header},
+    http::{HeaderMap, Method, header},
     routing::{get, post},
 };
 use tower_audit::{
@@ -24,6 +24,28 @@ pub(crate) fn bare() -> Router {
 
 async fn read() -> &'static str {
     "read"
+}
+
+/// The same service as one writes it without us: the handler logs the facts of the audit record.
+pub(crate) fn telling() -> Router {
+    Router::new().route("/documents/{id}", post(create_and_tell))
+}
+
+async fn create_and_tell(headers: HeaderMap) -> &'static str {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    tracing::info!(
+        action = "document.create",
+        outcome = "success",
+        actor.kind = "user",
+        actor.id = "146",
+        actor.name = "Flapjack Toasty",
+        target.kind = "document",
+        target.id = "4cq1mN0000000001",
+        target.name = "Untitled document",
+        user_agent = text(header::USER_AGENT),
+        session_id = "hmac-sha256:k1:9f86d081884c7d659a2feaa0c55ad015",
+    );
+    "made"
 }
 
 /// Says what it does, to whoever listens.
