@@ -1,6 +1,6 @@
 //! With the threads around the followers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -11,6 +11,7 @@ use crate::{
         source::Source,
         supervisor::{Ending, Undelivered},
     },
+    stats::{SinkState, SinkStats},
     testing::sinks::{Answer, MemoryStore, Script},
 };
 
@@ -174,25 +175,29 @@ fn the_stop_of_a_hanging_sink_cuts_its_call_off() {
 
 #[test]
 fn a_paused_sink_is_not_waited_for_and_goes_on_when_resumed() {
-    let (bench, source) = (Bench::new(), MemorySource::with(1, 1));
+    let (bench, source) = (Bench::new(), MemorySource::new(1));
     let (supervisor, marks) = supervise(&bench, &source);
     let store = MemoryStore::new();
     supervisor
         .add_sink(name("sink"), Box::new(store.sink()), Options::default())
         .unwrap();
-    // A thread that is only starting may look once more before it sees the pause.
-    supervisor.drain(LONG);
-    store.wait_until("the first is there", |now| now.records.len() == 1);
     assert!(supervisor.pause(&name("sink")));
+    // Its thread may look once more before it sees the pause.
+    let deadline = Instant::now() + LONG;
+    let is_paused = |sink: &SinkStats| sink.state == SinkState::Paused;
+    while !supervisor.stats().iter().any(is_paused) {
+        assert!(Instant::now() < deadline, "the pause is not seen");
+        std::thread::yield_now();
+    }
     assert!(!supervisor.pause(&name("other")));
     source.grow(3);
-    marks.send_replace(4);
+    marks.send_replace(3);
     assert_eq!(
         supervisor.drain(LONG),
         [undelivered("sink", 3, Ending::Running)]
     );
     supervisor.resume(&name("sink"));
-    store.wait_until("all are there", |now| now.records.len() == 4);
+    store.wait_until("all are there", |now| now.records.len() == 3);
 }
 
 #[test]
