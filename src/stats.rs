@@ -97,11 +97,14 @@ pub struct Stats {
     pub skipped_further: u64,
     /// Requests answered with 503 before they began, because their record could not be kept.
     pub refused: u64,
+    /// Those among `refused` whose client had too much strict work open, or wasted too much of it.
+    pub turned_away: u64,
     /// Requests that ran although there was no room for their record when they began.
     pub not_admitted: u64,
     /// Responses whose body broke behind the head, when it was decided what is recorded of them.
     pub broken_bodies: u64,
-    /// Panics in closures of a layer; the record went without what the closure would have said.
+    /// Panics kept from a request, of a layer's closure or while its record was written; the record went
+    /// without what led to them.
     pub hook_panics: u64,
     /// Requests that ran without the intent or the refusal that their rule asks for, because their
     /// route or their action was known only afterwards.

@@ -290,6 +290,7 @@ impl Parts {
             skipped: load(&tallies.skipped),
             skipped_further: load(&tallies.skipped_further),
             refused: load(&tallies.refused),
+            turned_away: load(&tallies.turned_away),
             not_admitted: load(&tallies.not_admitted),
             broken_bodies: load(&tallies.broken_bodies),
             hook_panics: load(&tallies.hook_panics),

@@ -100,6 +100,12 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         |s| s.refused,
     ),
     (
+        "audit_requests_turned_away_total",
+        "counter",
+        "Those refused for too much strict work of a client.",
+        |s| s.turned_away,
+    ),
+    (
         "audit_requests_not_admitted_total",
         "counter",
         "Requests that ran without room for their record.",
@@ -114,7 +120,7 @@ pub(super) const TRAIL: &[TrailMetric] = &[
     (
         "audit_hook_panics_total",
         "counter",
-        "Panics in closures of a layer.",
+        "Panics kept from a request.",
         |s| s.hook_panics,
     ),
     (

@@ -87,7 +87,7 @@ impl<B: Body> AuditBody<B> {
     ) -> Self {
         let until = UntilEnd {
             guard,
-            left: announced.filter(|_| !ending.awaits_trailers()),
+            left: announced.filter(|_| !ending.awaits_trailers),
             ending: Some(ending),
             held: None,
         };
@@ -245,7 +245,11 @@ impl<D, E> UntilEnd<D, E> {
         if inner.is_end_stream() {
             return true;
         }
-        if self.ending.as_ref().is_none_or(Ending::awaits_trailers) {
+        if self
+            .ending
+            .as_ref()
+            .is_none_or(|ending| ending.awaits_trailers)
+        {
             return false;
         }
         if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {

@@ -7,11 +7,13 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::clock::Timestamp;
+
+use super::flood::Client;
 
 /// Strict requests of one client that may run at once: a tenth of the intents that may be open.
 pub(super) const MAX_OPEN: u32 = 1000;
@@ -26,9 +28,6 @@ const MINUTE_MICROS: i64 = 60_000_000;
 pub(crate) struct Doors {
     clients: Mutex<HashMap<Client, Door>>,
 }
-
-/// An IPv4 address or the /64 network of an IPv6 address; `None`: not told apart.
-type Client = Option<IpAddr>;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Door {
@@ -54,7 +53,7 @@ impl Doors {
     ) -> Option<Pass> {
         let minute = now.as_micros() / MINUTE_MICROS;
         let mut clients = self.lock();
-        let client = known(&mut clients, address.map(network), minute);
+        let client = known(&mut clients, Client::of(address), minute);
         let door = clients.entry(client).or_default();
         door.turn(minute);
         let floods = per_minute.is_some_and(|most| door.wasted >= most);
@@ -79,14 +78,6 @@ impl Doors {
     }
 }
 
-/// One machine can have all addresses of a /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-    }
-}
-
 /// The client, or the one that stands for all that do not fit.
 fn known(clients: &mut HashMap<Client, Door>, client: Client, minute: i64) -> Client {
     if clients.contains_key(&client) || clients.len() < MAX_CLIENTS {
@@ -97,7 +88,7 @@ fn known(clients: &mut HashMap<Client, Door>, client: Client, minute: i64) -> Cl
     if clients.len() < MAX_CLIENTS {
         client
     } else {
-        None
+        Client::Others
     }
 }
 
@@ -121,6 +112,8 @@ impl std::fmt::Debug for Doors {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn address(last: u128) -> Option<IpAddr> {

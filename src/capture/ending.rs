@@ -72,7 +72,7 @@ impl Ending {
         ending
     }
 
-    pub(super) fn of_grpc(&mut self, head: &response::Parts) {
+    fn of_grpc(&mut self, head: &response::Parts) {
         let is_grpc = grpc::is_grpc(&head.headers);
         // What stands before a gRPC server answers in HTTP's words; it does not know the methods.
         self.is_astray = !is_grpc;
@@ -83,11 +83,6 @@ impl Ending {
                 None => self.awaits_trailers = is_grpc,
             }
         }
-    }
-
-    /// Whether the trailers say how it ended.
-    pub(super) const fn awaits_trailers(&self) -> bool {
-        self.awaits_trailers
     }
 
     /// The stream is at its end: what is not said by now never will be.
@@ -124,7 +119,7 @@ impl Ending {
         decision.at_least(arrived.arrival())
     }
 
-    pub(super) fn outcome_of(&self, record: Option<&Record>) -> Outcome {
+    fn outcome_of(&self, record: Option<&Record>) -> Outcome {
         match (record, record.and_then(|record| record.outcome)) {
             (_, Some(said)) if !self.certain => said,
             (Some(record), _) => with_fault(self.outcome, record),

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -56,7 +56,7 @@ pub(super) fn enter(config: &Arc<Config>, parts: &mut request::Parts) -> Entranc
     let guard = Guard::new(scope);
     match asked {
         (_, OnFailure::Refuse) if doubtful => Entrance::Closed(Threshold::doubtful(guard)),
-        (Assurance::Strict, on_failure) if guard.is_let_in() => {
+        (Assurance::Strict, on_failure) if guard.let_in() => {
             Entrance::Closed(Threshold::intending(guard, on_failure))
         }
         (Assurance::Strict, OnFailure::Refuse) => Entrance::Closed(Threshold::turned_away(guard)),
@@ -101,8 +101,8 @@ enum Step {
 /// What came of waiting.
 pub(super) enum Passage {
     Begin(Guard),
-    /// Its record cannot be kept, and the rule says that it must be.
-    Refused(Guard),
+    /// Its record cannot be kept, and the rule says that it must be; why.
+    Refused(Guard, &'static str),
 }
 
 impl Threshold {
@@ -154,8 +154,9 @@ impl Threshold {
                     if scope.request().map(Arrived::assurance) != Some(Assurance::Strict) {
                         return Poll::Ready(true);
                     }
-                    if !self.guard.is_let_in() {
-                        return Poll::Ready(false);
+                    if !self.guard.let_in() {
+                        self.step = Step::TurnedAway;
+                        continue;
                     }
                     self.step = Step::Intent(scope.commit());
                 }
@@ -173,8 +174,12 @@ impl Threshold {
         if may_begin {
             return Passage::Begin(self.guard);
         }
-        let tallies = self.guard.scope().recorder().tallies();
-        tallies.refused.fetch_add(1, Ordering::Relaxed);
-        Passage::Refused(self.guard)
+        let recorder = self.guard.scope().recorder();
+        recorder.tally(|tallies| &tallies.refused);
+        if matches!(self.step, Step::TurnedAway) {
+            recorder.turned_away();
+            return Passage::Refused(self.guard, "not begun: its client has too much strict work");
+        }
+        Passage::Refused(self.guard, "not begun: its record could not be kept")
     }
 }

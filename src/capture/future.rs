@@ -59,6 +59,29 @@ struct Waiting<S, B> {
     request: Request<B>,
 }
 
+impl<S, B> Waiting<S, B> {
+    /// Calls the inner service, or refuses.
+    fn begin<ResB: Body>(self, may_begin: bool) -> Begun<S::Future, ResB>
+    where
+        S: Service<Request<B>>,
+    {
+        let mut inner = self.inner;
+        match self.threshold.pass(may_begin) {
+            Passage::Refused(guard, reason) => Begun::Refused(refuse(&guard, reason)),
+            Passage::Begin(guard) => {
+                let future = call_within(&guard, || inner.call(self.request));
+                Begun::Running(future, guard)
+            }
+        }
+    }
+}
+
+/// What became of a request that waited.
+enum Begun<F, ResB: Body> {
+    Running(F, Guard),
+    Refused(Response<AuditBody<ResB>>),
+}
+
 /// What the inner service gave, held until the record is durable.
 struct Held<R, E> {
     receiving: Receiving,
@@ -123,20 +146,14 @@ where
                     let Some(waiting) = threshold.take() else {
                         return Poll::Pending;
                     };
-                    let Waiting {
-                        threshold,
-                        mut inner,
-                        request,
-                    } = *waiting;
-                    match threshold.pass(may_begin) {
-                        Passage::Refused(guard) => return Poll::Ready(Ok(refuse(&guard))),
-                        Passage::Begin(guard) => {
-                            let future = call_within(&guard, || inner.call(request));
-                            let guard = Some(guard);
+                    match waiting.begin(may_begin) {
+                        Begun::Refused(refusal) => return Poll::Ready(Ok(refusal)),
+                        Begun::Running(future, guard) => {
+                            let (guard, skipped) = (Some(guard), None);
                             this.stage.set(Stage::Running {
                                 future,
                                 guard,
-                                skipped: None,
+                                skipped,
                             });
                         }
                     }
@@ -263,8 +280,8 @@ impl<B: Body, E> Held<Response<B>, E> {
     }
 }
 
-fn refuse<B: Body>(guard: &Guard) -> Response<AuditBody<B>> {
-    guard.refused();
+fn refuse<B: Body>(guard: &Guard, reason: &'static str) -> Response<AuditBody<B>> {
+    guard.refused(reason);
     let scope = guard.scope();
     let is_grpc = scope.request().is_some_and(Arrived::is_grpc);
     refusal(is_grpc, scope.recorder().inbox().settings().commit_timeout)

@@ -51,8 +51,8 @@ impl Guard {
         Self { scope, wasted }
     }
 
-    /// Whether its client may begin strict work.
-    pub(super) fn is_let_in(&self) -> bool {
+    /// Lets its client begin strict work, unless that has too much of it.
+    pub(super) fn let_in(&self) -> bool {
         let recorder = self.scope.recorder();
         let arrived = self.scope.request();
         arrived.is_some_and(|arrived| arrived.enter(recorder.rules(), recorder.now()))
@@ -115,11 +115,11 @@ impl Guard {
         self.finish(&ending, None, false)
     }
 
-    /// It was not begun, because its record cannot be kept.
-    pub(super) fn refused(&self) {
+    /// It was not begun, for this reason.
+    pub(super) fn refused(&self, reason: &'static str) {
         let mut ending = Ending {
             certain: true,
-            reason: Some("not begun: its record could not be kept"),
+            reason: Some(reason),
             status: Some(StatusCode::SERVICE_UNAVAILABLE),
             judged: Some(StatusCode::SERVICE_UNAVAILABLE),
             ..Ending::of(Outcome::Error)
@@ -199,14 +199,14 @@ impl Guard {
             recorder.tally(|tallies| &tallies.hook_panics);
             let mut record =
                 Record::default().reason("auditing panicked: only the request is known");
-            let bare = AssertUnwindSafe(|| {
-                arrived.complete(&mut record, decision.address, recorder.rules());
+            // What the journal does not take it counts itself.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                let (origins, rules) = (arrived.origins(), recorder.rules());
+                arrived.complete(&mut record, origins, decision.address, rules);
+                let mut record = of_service(record);
                 ending.conclude(&mut record);
-                self.scope.write(record, &closed, Urgency::Buffered)
-            });
-            if !matches!(catch_unwind(bare), Ok(Ok(_))) {
-                recorder.tally(|tallies| &tallies.own_refused);
-            }
+                let _ = self.scope.write(record, &closed, Urgency::Buffered);
+            }));
             Finish::Done
         })
     }
@@ -229,7 +229,7 @@ impl Guard {
         if origins.peer.is_none() {
             recorder.no_peer();
         }
-        let is_named = arrived.complete_from(&mut record, origins, decision.address, rules);
+        let is_named = arrived.complete(&mut record, origins, decision.address, rules);
         // Only what exists goes into the inventory; strangers could fill it.
         if ending.shows_the_method || !arrived.is_call() {
             arrived.note(&record, is_named, rules);

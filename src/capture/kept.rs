@@ -1,6 +1,7 @@
 //! What a rule keeps of a request beyond the default: only what it names.
 
 use http::{HeaderValue, request};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -128,30 +129,9 @@ fn parameter(route: &str, path: &str, name: &str) -> Option<String> {
 
 /// Percent-decoded; bytes that are not UTF-8 are replaced.
 fn decoded(text: &str) -> String {
-    let text = cut(text);
-    if !text.contains('%') {
-        return text.to_owned();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first == b'%'
-            && let [high, low, tail @ ..] = tail
-            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
-        {
-            bytes.push(high << 4 | low);
-            rest = tail;
-        } else {
-            bytes.push(*first);
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    let digit = char::from(byte).to_digit(16)?;
-    u8::try_from(digit).ok()
+    percent_decode_str(cut(text))
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[cfg(test)]

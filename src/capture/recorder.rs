@@ -59,7 +59,9 @@ pub(crate) struct Tallies {
     pub(crate) not_admitted: AtomicU64,
     /// Responses whose body broke after their record was written.
     pub(crate) broken_bodies: AtomicU64,
-    /// Closures of a layer that panicked.
+    /// Those among them whose client had too much strict work.
+    pub(crate) turned_away: AtomicU64,
+    /// Panics that were kept from a request: of a layer's closure, or while its record was written.
     pub(crate) hook_panics: AtomicU64,
     /// Requests whose rule asked for `Strict` or `Refuse` when they had run.
     pub(crate) late_rules: AtomicU64,
@@ -198,6 +200,19 @@ impl Recorder {
             == 0
         {
             tracing::warn!(target: "tower_audit", "a request ran without the intent or the refusal that its rule asks for, because its route or its action was known only afterwards: put the layer where it sees the route (Router::layer, or .route(…)), and declare the action with its route");
+        }
+    }
+
+    /// Counts a request whose client has too much strict work; says so once.
+    pub(super) fn turned_away(&self) {
+        if self
+            .shared
+            .tallies
+            .turned_away
+            .fetch_add(1, Ordering::Relaxed)
+            == 0
+        {
+            tracing::warn!(target: "tower_audit", "a client's strict requests are refused for the rest of the minute, because too many of them came to nothing, or are open at once; behind a proxy that is not trusted all clients are one: see AuditLayer::client_address");
         }
     }
 

@@ -7,7 +7,7 @@ use http_body::Body;
 
 use super::body::AuditBody;
 
-const MESSAGE: &str = r#"{"error":"audit_unavailable","message":"the audit trail cannot be written, so this request was not begun; try again later"}"#;
+const MESSAGE: &str = r#"{"error":"audit_unavailable","message":"no audit record of this request could be kept, so it was not begun; try again later"}"#;
 
 /// `commit_timeout` is when a client may try again: by then a sync that was under way has ended, or
 /// the trail is failing.
@@ -45,7 +45,7 @@ fn grpc<B: Body>() -> Response<AuditBody<B>> {
     headers.insert("grpc-status", HeaderValue::from_static("14"));
     headers.insert(
         "grpc-message",
-        HeaderValue::from_static("the audit trail cannot be written"),
+        HeaderValue::from_static("no audit record of this call could be kept"),
     );
     response
 }

@@ -71,22 +71,14 @@ impl Arrived {
         if let (Some(route), false) = (route, matches!(template, Some(Template::Called(..)))) {
             rules.seen.note(method, route);
         }
-        let declared = route.and_then(|route| rules.catalogue.for_route(method, route));
         let named = config.ask(config.action.as_ref(), parts);
-        let facts = Facts {
-            method: Some(method),
-            route,
-            action: action_name(named.as_ref(), declared),
-            annotated: named.is_some() || declared.is_some(),
-            ..Facts::default()
-        };
-        let assurance = declared.and_then(|declared| declared.assurance);
-        let mut arrival = rules.policy.on_arrival(&facts, assurance);
+        let mut arrival = on_arrival(rules, (method, route), named.as_ref());
         if let Some(Template::Called(_, matched)) = &template
             && let Some(matched) = matched.get()
         {
             // It may be no gRPC at all: what axum matched counts as well.
-            arrival = arrival.or_stricter(on_route(rules, method, matched.as_str()));
+            let matched = (method, Some(matched.as_str()));
+            arrival = arrival.or_stricter(on_arrival(rules, matched, named.as_ref()));
         }
         if arrival.verdict == Verdict::Skip {
             return None;
@@ -249,14 +241,10 @@ impl Arrived {
         self.put_context(record, self.origins(), form, rules);
     }
 
-    /// Gives the request's own record all that the request itself says. `form`: what the rule says
-    /// that records it; `None` if it is recorded all the same.
-    pub(super) fn complete(&self, record: &mut Record, form: Option<AddressForm>, rules: &Rules) {
-        self.complete_from(record, self.origins(), form, rules);
-    }
-
-    /// As [`complete`](Self::complete); answers whether somebody named what is done.
-    pub(super) fn complete_from(
+    /// Gives the request's own record all that the request itself says; answers whether somebody
+    /// named what is done. `form`: what the rule says that records it; `None` if it is recorded all
+    /// the same.
+    pub(super) fn complete(
         &self,
         record: &mut Record,
         origins: Origins,
@@ -341,14 +329,18 @@ impl Arrived {
     }
 }
 
-/// What is decided on arrival for a route about which nobody said more.
-fn on_route(rules: &Rules, method: &str, route: &str) -> Arrival {
-    let declared = rules.catalogue.for_route(method, route);
+/// What is decided when a request arrives that may be on this route.
+fn on_arrival(
+    rules: &Rules,
+    (method, route): (&str, Option<&str>),
+    named: Option<&Action>,
+) -> Arrival {
+    let declared = route.and_then(|route| rules.catalogue.for_route(method, route));
     let facts = Facts {
         method: Some(method),
-        route: Some(route),
-        action: action_name(None, declared),
-        annotated: declared.is_some(),
+        route,
+        action: action_name(named, declared),
+        annotated: named.is_some() || declared.is_some(),
         ..Facts::default()
     };
     let assurance = declared.and_then(|declared| declared.assurance);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{free_text::basic_password, redact::MASKED};
@@ -115,12 +116,12 @@ impl Found {
 fn other_forms(value: &str) -> Vec<String> {
     let mut forms = Vec::new();
     if value.contains('%')
-        && let Cow::Owned(decoded) = percent_decoded(value)
+        && let Ok(Cow::Owned(decoded)) = percent_decode_str(value).decode_utf8()
     {
         forms.push(decoded);
     }
     if value.bytes().any(|byte| !is_unreserved(byte)) {
-        forms.push(percent_encoded(value));
+        forms.push(utf8_percent_encode(value, RESERVED).to_string());
     }
     if value
         .bytes()
@@ -138,40 +139,16 @@ pub(super) fn is_plain(value: &str) -> bool {
     value.bytes().all(is_unreserved) && basic_password(value).is_none()
 }
 
+/// What a URL cannot hold as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Unreserved characters (RFC 3986, section 2.3).
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-fn percent_encoded(value: &str) -> String {
-    use std::fmt::Write as _;
-
-    let mut encoded = String::with_capacity(value.len() * 3);
-    for byte in value.bytes() {
-        if is_unreserved(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a `String` cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
-fn percent_decoded(value: &str) -> Cow<'_, str> {
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((first, others)) = rest.split_first() {
-        let digits = others.get(..2).filter(|_| *first == b'%');
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        decoded.push(byte.unwrap_or(*first));
-        rest = match byte {
-            Some(_) => others.get(2..).unwrap_or_default(),
-            None => others,
-        };
-    }
-    String::from_utf8(decoded).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// Whether a value is searched for: long enough, and not a word that says there is none.

@@ -39,6 +39,7 @@ use crate::{clock::Timestamp, record::Record};
 
 use fold::Fold;
 pub(super) use recording::is_foldable;
+pub(super) use window::Client;
 use window::Window;
 
 /// How long requests are counted together.

@@ -22,7 +22,7 @@ pub(super) struct Window {
 
 /// Who is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Client {
+pub(in crate::capture) enum Client {
     V4(u32),
     /// The first half of the address.
     V6(u64),
@@ -39,7 +39,7 @@ struct Seen {
 }
 
 impl Client {
-    fn of(address: Option<IpAddr>) -> Self {
+    pub(in crate::capture) fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             None => Self::Nowhere,
             Some(IpAddr::V4(address)) => Self::V4(address.to_bits()),
