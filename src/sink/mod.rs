@@ -25,14 +25,17 @@
 
 #[cfg(feature = "file")]
 mod file;
-#[cfg(not(feature = "file"))]
-#[path = "file_off.rs"]
-mod file;
+#[cfg(feature = "_http")]
+mod http;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(feature = "sqlite")]
 mod sql;
-#[cfg(not(feature = "sqlite"))]
-#[path = "sql_off.rs"]
-mod sql;
+mod stdout;
+#[cfg(feature = "syslog")]
+mod syslog;
+#[cfg(feature = "_tls")]
+mod tls;
 pub mod url;
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
@@ -72,6 +75,20 @@ pub trait Sink: Send + 'static {
     fn position<'a>(&'a mut self, origin: &'a Origin) -> SinkFuture<'a, Option<u64>> {
         let _ = origin;
         Box::pin(async { Ok(None) })
+    }
+
+    /// Finds out whether batches would be taken, and leaves nothing behind: reaches the destination
+    /// and shows the credentials, as far as it can be asked. Default: nothing is asked.
+    ///
+    /// Called once before the first batch, so that what is wrong shows at the start.
+    fn probe(&mut self) -> SinkFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Sends a batch of one record that says it is a test, when a person asks for it. Default: as
+    /// any other; a destination that can take it back does.
+    fn test<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
+        self.deliver(batch)
     }
 
     /// Stores all records of a batch, or none.

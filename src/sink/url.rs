@@ -14,7 +14,17 @@
 //! error that names it and says what would be right. Nothing is opened either: that a directory is
 //! missing shows at the first delivery, and never keeps a service from starting.
 
-use super::{Sink, file, sql};
+#[cfg(feature = "file")]
+use super::file;
+#[cfg(feature = "http")]
+use super::http;
+#[cfg(feature = "otlp")]
+use super::otlp;
+#[cfg(feature = "sqlite")]
+use super::sql;
+#[cfg(feature = "syslog")]
+use super::syslog;
+use super::{Sink, stdout};
 use crate::address::Address;
 pub use crate::address::UrlError;
 
@@ -48,18 +58,59 @@ pub fn parse_for(address: &str, instance: &str) -> Result<Box<dyn Sink>, UrlErro
 
 type Open = fn(Address, Option<&str>) -> Result<Box<dyn Sink>, UrlError>;
 
-/// Every scheme there is, whether or not its feature is on.
-const SCHEMES: [(&str, Open); 2] = [("file", file::from_address), ("sqlite", sql::from_address)];
+/// A scheme, the feature it needs, and what reads the rest of its addresses.
+type Scheme = (&'static str, &'static str, Option<Open>);
 
-fn open(address: &str, instance: Option<&str>) -> Result<Box<dyn Sink>, UrlError> {
-    let address = Address::parse(address, &SCHEMES.map(|(scheme, _)| scheme))?;
-    let open = SCHEMES
-        .iter()
-        .find(|(scheme, _)| *scheme == address.scheme)
-        .map_or(unknown as Open, |(_, open)| *open);
-    open(address, instance)
+macro_rules! scheme {
+    ($scheme:literal, $feature:literal, $open:expr) => {{
+        #[cfg(feature = $feature)]
+        let open: Option<Open> = Some($open);
+        #[cfg(not(feature = $feature))]
+        let open: Option<Open> = None;
+        ($scheme, $feature, open)
+    }};
 }
 
-fn unknown(address: Address, _instance: Option<&str>) -> Result<Box<dyn Sink>, UrlError> {
-    Err(UrlError::new("scheme", address.scheme, "no sink has it"))
+/// Every scheme there is, whether or not its feature is on.
+const SCHEMES: [Scheme; 15] = [
+    scheme!("file", "file", file::from_address),
+    scheme!("sqlite", "sqlite", sql::from_address),
+    scheme!("postgres", "postgres", |address, _| Err(UrlError::new(
+        "scheme",
+        address.scheme,
+        "not built yet"
+    ))),
+    scheme!("mysql", "mysql", |address, _| Err(UrlError::new(
+        "scheme",
+        address.scheme,
+        "not built yet"
+    ))),
+    scheme!("otlp+grpc", "otlp", otlp::from_address),
+    scheme!("otlp+grpcs", "otlp", otlp::from_address),
+    scheme!("otlp+http", "otlp", otlp::from_address),
+    scheme!("otlp+https", "otlp", otlp::from_address),
+    scheme!("splunk+http", "http", http::splunk::from_address),
+    scheme!("splunk+https", "http", http::splunk::from_address),
+    scheme!("http", "http", http::webhook::from_address),
+    scheme!("https", "http", http::webhook::from_address),
+    scheme!("syslog+tcp", "syslog", syslog::from_address),
+    scheme!("syslog+tls", "syslog", syslog::from_address),
+    ("stdout", "", Some(stdout::from_address)),
+];
+
+fn open(address: &str, instance: Option<&str>) -> Result<Box<dyn Sink>, UrlError> {
+    let address = Address::parse(address, &SCHEMES.map(|(scheme, ..)| scheme))?;
+    let found = SCHEMES
+        .iter()
+        .find(|(scheme, ..)| *scheme == address.scheme);
+    match found {
+        Some((.., Some(open))) => open(address, instance),
+        Some((_, feature, None)) => {
+            let expected = format!(
+                "this program was built without it: turn on the feature `{feature}` of tower-audit"
+            );
+            Err(UrlError::new("scheme", address.scheme, expected))
+        }
+        None => Err(UrlError::new("scheme", address.scheme, "no sink has it")),
+    }
 }

@@ -21,14 +21,11 @@ pub(crate) struct Location {
 impl Location {
     /// Reads the rest of an address whose scheme is already known.
     pub(crate) fn from_address(mut address: Address) -> Result<Self, UrlError> {
-        if address.location.starts_with(":memory:") {
-            return Err(UrlError::new(
-                "location",
-                address.location,
-                "a database in memory keeps nothing: name a file",
-            ));
+        let path = address.path()?;
+        if path.as_os_str().as_encoded_bytes().starts_with(b":memory:") {
+            let expected = "a database in memory keeps nothing: name a file";
+            return Err(UrlError::new("location", ":memory:", expected));
         }
-        let path = address.path();
         let prefix = address.take(
             "prefix",
             "a prefix begins with a to z or _ and has at most 31 of a to z, 0 to 9 and _",

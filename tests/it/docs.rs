@@ -19,9 +19,12 @@ fn features() -> BTreeMap<String, BTreeSet<String>> {
         .filter_map(|line| line.split_once(" = ["))
         .map(|(name, list)| {
             let features = list.split('"').skip(1).step_by(2);
-            let features = features.filter(|feature| !feature.starts_with("dep:"));
+            // Not crates, nor what begins with `_`: shared parts that nobody turns on by name.
+            let features = features
+                .filter(|feature| !feature.contains([':', '/']) && !feature.starts_with('_'));
             (name.to_owned(), features.map(str::to_owned).collect())
         })
+        .filter(|(name, _): &(String, _)| !name.starts_with('_'))
         .collect()
 }
 

@@ -127,8 +127,9 @@ pub(in crate::sink) fn from_address(
     mut address: Address,
     instance: Option<&str>,
 ) -> Result<Box<dyn Sink>, UrlError> {
-    let location = address.location.clone();
-    let mut builder = FileSink::builder(address.path());
+    let path = address.path()?;
+    let location = path.display().to_string();
+    let mut builder = FileSink::builder(path);
     builder.instance = instance.map(str::to_owned);
     let rotation = &mut builder.rotation;
     rotation.max_bytes = address.take("rotate", units::SIZE, units::size)?;

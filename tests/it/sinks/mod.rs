@@ -2,8 +2,23 @@
 
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "sinks")]
+mod formats;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "http")]
+mod splunk;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
 mod sqlite_faults;
+mod stdout;
+#[cfg(feature = "syslog")]
+mod syslog;
 mod url;
+#[cfg(feature = "http")]
+mod webhook;

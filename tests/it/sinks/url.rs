@@ -75,7 +75,7 @@ fn mistakes_in_a_file_address_are_told() {
             "gzip",
             "zstd or none",
         ),
-        ("file:///a?keep=1&keep=2", "option keep", "2", "once"),
+        ("file:///a?keep=1&keep=2", "option keep", "", "once"),
         ("file:///var/log/", "location", "/var/log/", "name a file"),
         (
             "file:///a-{instance}",

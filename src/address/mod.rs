@@ -3,8 +3,16 @@
 //! A location that begins with `/` is an absolute path, any other is relative to the working
 //! directory. `%` begins an escape, as in any URL; `+` stands for itself. An option that is not
 //! known, stands twice or has no value is an error: a typo must not change what is kept.
+//!
+//! An address can hold a secret: in its options, or before the `@` of its host. No error and no
+//! `Debug` output repeats one.
+
+mod network;
+mod secret;
 
 use std::{fmt, path::PathBuf};
+
+pub(crate) use self::{network::Network, secret::Secret};
 
 /// What is wrong with an address, and what would be right.
 ///
@@ -48,11 +56,20 @@ impl fmt::Display for UrlError {
 impl std::error::Error for UrlError {}
 
 /// An address taken apart and decoded. Take the options out, then call [`finish`](Self::finish).
-#[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) scheme: String,
-    pub(crate) location: String,
+    /// As it was written: what is decoded in one go cannot be taken apart any more.
+    raw_location: String,
     options: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Address {
+    /// The scheme only: anything else can hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("scheme", &self.scheme)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Address {
@@ -64,35 +81,44 @@ impl Address {
         if !schemes.contains(&scheme) {
             return Err(UrlError::new("scheme", scheme, suggest(scheme, schemes)));
         }
-        if let Some((_, fragment)) = rest.split_once('#') {
-            return Err(UrlError::new(
-                "location",
-                format!("#{fragment}"),
-                "write a # that belongs to it as %23",
-            ));
+        if rest.contains('#') {
+            // What follows could be the rest of a password.
+            let expected = "write a # that belongs to it as %23";
+            return Err(UrlError::new("location", "#", expected));
         }
         let (location, query) = match rest.split_once('?') {
             Some((location, query)) => (location, Some(query)),
             None => (rest, None),
         };
-        let location = decode(location, "location")?;
-        if location.is_empty() {
-            return Err(UrlError::new(
-                "location",
-                "",
-                format!("name a file: {scheme}:///path/to/file"),
-            ));
-        }
         Ok(Self {
             scheme: scheme.to_owned(),
-            location,
+            raw_location: location.to_owned(),
             options: query.map_or(Ok(Vec::new()), parse_options)?,
         })
     }
 
-    /// The location as a path.
-    pub(crate) fn path(&self) -> PathBuf {
-        PathBuf::from(&self.location)
+    /// The location as the path of a file.
+    pub(crate) fn path(&self) -> Result<PathBuf, UrlError> {
+        let location = decode(&self.raw_location, "location")?;
+        if location.is_empty() {
+            let expected = format!("name a file: {}:///path/to/file", self.scheme);
+            return Err(UrlError::new("location", "", expected));
+        }
+        Ok(PathBuf::from(location))
+    }
+
+    /// The location as a host with what belongs to it: `user:password@host:port/path`.
+    pub(crate) fn network(&self) -> Result<Network, UrlError> {
+        Network::parse(&self.scheme, &self.raw_location)
+    }
+
+    /// That there is no location.
+    pub(crate) fn nowhere(&self) -> Result<(), UrlError> {
+        if self.raw_location.is_empty() {
+            return Ok(());
+        }
+        let expected = format!("write {}:// alone", self.scheme);
+        Err(UrlError::new("location", "", expected))
     }
 
     /// Takes an option out and reads it; `expected` says what would be right.
@@ -109,6 +135,20 @@ impl Address {
         match read(&value) {
             Some(read) => Ok(Some(read)),
             None => Err(UrlError::new(format!("option {name}"), value, expected)),
+        }
+    }
+
+    /// Takes the secret `name` out, or the file with it that `<name>_file` names.
+    pub(crate) fn take_secret(&mut self, name: &str) -> Result<Option<Secret>, UrlError> {
+        let file_option = format!("{name}_file");
+        let text = self.take(name, "", |text| Some(Secret::text(text)))?;
+        let file = self.take(&file_option, "", |path| Some(Secret::file(path)))?;
+        match (text, file) {
+            (Some(_), Some(_)) => {
+                let expected = format!("give either {name} or {file_option}");
+                Err(UrlError::new(format!("option {name}"), "", expected))
+            }
+            (text, file) => Ok(text.or(file)),
         }
     }
 
@@ -139,25 +179,25 @@ fn parse_options(query: &str) -> Result<Vec<(String, String)>, UrlError> {
     let mut options: Vec<(String, String)> = Vec::new();
     for pair in query.split('&') {
         let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-            return Err(UrlError::new("option", pair, "write it as name=value"));
+            // What stands there could be the rest of a secret that holds an `&`.
+            let expected = "write each as name=value, and an & that belongs to a value as %26";
+            return Err(UrlError::new("option", "", expected));
         };
         let name = decode(name, "option")?;
         let value = decode(value, &format!("option {name}"))?;
         if options.iter().any(|(other, _)| *other == name) {
-            return Err(UrlError::new(
-                format!("option {name}"),
-                value,
-                "give it once",
-            ));
+            // Without the value, which may be a secret.
+            let part = format!("option {name}");
+            return Err(UrlError::new(part, "", "give it once"));
         }
         options.push((name, value));
     }
     Ok(options)
 }
 
-/// Undoes `%` escapes. NUL is refused: no file name can hold it.
+/// Undoes `%` escapes. NUL is refused: no file name can hold it. Errors do not repeat the text.
 fn decode(text: &str, part: &str) -> Result<String, UrlError> {
-    let wrong = |expected: &str| UrlError::new(part, text, expected);
+    let wrong = |expected: &str| UrlError::new(part, "", expected);
     let mut bytes = Vec::with_capacity(text.len());
     let mut pieces = text.split('%');
     bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
@@ -220,6 +260,8 @@ mod tests {
 
     const SCHEMES: &[&str] = &["file", "sqlite"];
 
+    const NAME_VALUE: &str = "write each as name=value, and an & that belongs to a value as %26";
+
     fn wrong(text: &str) -> (String, String, String) {
         let error = Address::parse(text, SCHEMES).unwrap_err();
         (error.part, error.value, error.expected)
@@ -229,7 +271,7 @@ mod tests {
     fn an_address_is_taken_apart_and_decoded() {
         let mut address =
             Address::parse("file:///var/a%20b.jsonl?keep=10&name=1%64", SCHEMES).unwrap();
-        assert_eq!(address.location, "/var/a b.jsonl");
+        assert_eq!(address.path(), Ok(PathBuf::from("/var/a b.jsonl")));
         assert_eq!(
             address.take("keep", "", |text| text.parse().ok()),
             Ok(Some(10))
@@ -260,24 +302,15 @@ mod tests {
             ),
             ("/var/log/a", "scheme", "", "begin with file://, sqlite://"),
             (
-                "sqlite://",
-                "location",
-                "",
-                "name a file: sqlite:///path/to/file",
-            ),
-            (
                 "file:///a#b",
                 "location",
-                "#b",
+                "#",
                 "write a # that belongs to it as %23",
             ),
-            ("file:///a%zz", "location", "/a%zz", "write % itself as %25"),
-            ("file:///a%ff", "location", "/a%ff", "it must be UTF-8"),
-            ("file:///a%00", "location", "/a%00", "it must not hold NUL"),
-            ("file:///a?keep", "option", "keep", "write it as name=value"),
-            ("file:///a?", "option", "", "write it as name=value"),
-            ("file:///a?=1", "option", "=1", "write it as name=value"),
-            ("file:///a?x=1&x=2", "option x", "2", "give it once"),
+            ("file:///a?keep", "option", "", NAME_VALUE),
+            ("file:///a?", "option", "", NAME_VALUE),
+            ("file:///a?=1", "option", "", NAME_VALUE),
+            ("file:///a?x=1&x=2", "option x", "", "give it once"),
         ];
         for (text, part, value, expected) in cases {
             assert_eq!(
@@ -286,6 +319,50 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_location_is_decoded_when_it_is_asked_for() {
+        let cases = [
+            ("sqlite://", "name a file: sqlite:///path/to/file"),
+            ("file:///a%zz", "write % itself as %25"),
+            ("file:///a%ff", "it must be UTF-8"),
+            ("file:///a%00", "it must not hold NUL"),
+        ];
+        for (text, expected) in cases {
+            let error = Address::parse(text, SCHEMES).unwrap().path().unwrap_err();
+            assert_eq!(
+                (error.part.as_str(), error.value.as_str()),
+                ("location", ""),
+                "{text}"
+            );
+            assert_eq!(error.expected, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_an_option_or_from_a_file_and_is_never_shown() {
+        let address = |query: &str| Address::parse(&format!("file:///a?{query}"), SCHEMES);
+        let mut inline = address("token=hunter2").unwrap();
+        assert!(!format!("{inline:?}").contains("hunter2"));
+        let secret = inline.take_secret("token").unwrap().unwrap();
+        assert_eq!(secret.read().unwrap(), "hunter2");
+        assert!(!format!("{secret:?}").contains("hunter2"));
+        let mut file = address("token_file=/run/token").unwrap();
+        assert!(file.take_secret("token").unwrap().is_some());
+
+        for query in [
+            "token=hunter2&token=hunter2",
+            "token=hunter2&hunter2",
+            "token=%zzhunter2",
+        ] {
+            let error = address(query).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        let mut both = address("token=hunter2&token_file=/run/token").unwrap();
+        let error = both.take_secret("token").unwrap_err();
+        assert_eq!(error.expected, "give either token or token_file");
+        assert_eq!(address("").unwrap_err().part, "option");
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! Sinks that post to an HTTP server, and the client they share with `otlp`.
+
+#[cfg(feature = "http")]
+pub(in crate::sink) mod splunk;
+#[cfg(feature = "http")]
+pub(in crate::sink) mod webhook;

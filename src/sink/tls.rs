@@ -1,0 +1,1 @@
+//! TLS as every sink on a network speaks it.

@@ -1,0 +1,1 @@
+//! Records in the words of other systems, from the outside.

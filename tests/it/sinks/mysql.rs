@@ -1,0 +1,1 @@
+//! The MySQL sink against a real server.

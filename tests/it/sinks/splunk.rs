@@ -1,0 +1,1 @@
+//! The Splunk sink against a receiver that answers as Splunk documents it.

@@ -1,0 +1,1 @@
+//! The syslog sink against a real server.
