@@ -1,1 +1,0 @@
-//! TLS as every sink on a network speaks it.
