@@ -10,5 +10,7 @@ pub(crate) mod curious;
 pub(crate) mod found;
 pub(crate) mod namings;
 pub(crate) mod project;
+#[expect(dead_code, reason = "not every feature has a server to speak to")]
+pub(crate) mod services;
 #[cfg(all(feature = "testing", feature = "axum"))]
 pub(crate) mod web;
