@@ -23,7 +23,7 @@ pub mod outbox;
 pub mod policy;
 pub mod record;
 pub mod sink;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 mod sql;
 pub mod stats;
 #[cfg(feature = "sqlite")]

@@ -16,7 +16,7 @@ use super::{CLAIMED, LeftOver, Outbox, OutboxError, Rows, RowsFuture, UNREADABLE
 use crate::{
     clock::RecordId,
     record::{Draft, Owner, Standing},
-    sql::{TablePrefix, location},
+    sql::{TablePrefix, location::file},
 };
 
 /// How long one statement waits for the service's own transactions; then it is tried later.
@@ -138,7 +138,7 @@ impl SqliteOutbox {
     }
 
     fn address(&self) -> String {
-        location::display(&self.inner.path)
+        file::display(&self.inner.path)
     }
 
     async fn prepare(&self) -> sqlx::Result<()> {

@@ -29,7 +29,7 @@ mod file;
 mod http;
 #[cfg(feature = "otlp")]
 mod otlp;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 mod sql;
 mod stdout;
 #[cfg(feature = "syslog")]
@@ -44,7 +44,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 pub use self::file::{FileSink, FileSinkBuilder, FileSinkError};
 #[cfg(feature = "sqlite")]
 pub use self::sql::SqliteSink;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 pub use crate::sql::{TablePrefix, TablePrefixError};
 use crate::{
     clock::Timestamp,

@@ -20,7 +20,7 @@ use super::file;
 use super::http;
 #[cfg(feature = "otlp")]
 use super::otlp;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 use super::sql;
 #[cfg(feature = "syslog")]
 use super::syslog;
@@ -74,7 +74,7 @@ macro_rules! scheme {
 /// Every scheme there is, whether or not its feature is on.
 const SCHEMES: [Scheme; 15] = [
     scheme!("file", "file", file::from_address),
-    scheme!("sqlite", "sqlite", sql::from_address),
+    scheme!("sqlite", "sqlite", sql::sqlite::from_address),
     scheme!("postgres", "postgres", |address, _| Err(UrlError::new(
         "scheme",
         address.scheme,

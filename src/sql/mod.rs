@@ -1,17 +1,33 @@
 //! The tables of a store: what writing (`sink::sql`) and reading (`store`) have in common.
 //!
+//! - [`location`]: where a database is, read from an address.
 //! - [`schema`]: which migrations there are, and whether a program may use what it finds.
-//! - [`rows`]: a record's searchable columns, read from its JSON.
-//! - [`sqlite`]: everything that is only true of SQLite. Another database is another file with
-//!   the same functions in the same order: `connect`, `migrate`, `check`, `position`, `write`.
+//! - [`rows`], [`group`]: a record's searchable columns, read from its JSON, and the records that
+//!   are stored together.
+//! - [`fault`]: what an error means for whoever called.
+//! - [`database`]: what a database must be able to do, as a trait, in the order in which it is
+//!   needed: connect, migrate, check, position, write. [`migrate`] and [`write`] are the parts of
+//!   it that are the same for all.
+//! - [`sqlite`], [`postgres`], [`mysql`]: everything that is only true of one of them, in the same
+//!   order.
 //!
 //! The tables themselves are plain SQL in `migrations/`, under names that begin with a
 //! [`TablePrefix`], so that they can share a database with the service's own.
 
+pub(crate) mod database;
+pub(crate) mod fault;
+pub(crate) mod group;
 pub(crate) mod location;
+pub(crate) mod migrate;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 pub(crate) mod rows;
 pub(crate) mod schema;
+#[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+pub(crate) mod write;
 
 use std::{fmt, str::FromStr};
 

@@ -44,7 +44,7 @@ use self::{pool::Pool, sqlite::Text};
 use crate::{
     address::Address,
     clock::RecordId,
-    sql::location::{self, Location},
+    sql::location::file::{self, FileLocation},
 };
 
 /// A database that a SQL sink fills, open for reading.
@@ -66,8 +66,8 @@ impl Store {
     /// [`StoreError::Address`] for a mistake in the address, [`StoreError::Unusable`] when there is
     /// no such file, it may not be read, or it holds no tables that this version can read.
     pub async fn open(address: &str) -> Result<Self, StoreError> {
-        let address = Address::parse(address, location::SCHEMES)?;
-        let location = Location::from_address(address)?;
+        let address = Address::parse(address, file::SCHEMES)?;
+        let location = FileLocation::from_address(address)?;
         let store = Self {
             text: Text::new(&location.prefix),
             pool: Pool::new(location, Self::TIMEOUT),

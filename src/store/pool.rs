@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::StoreError;
 use crate::sql::{
-    location::{self, Location},
-    sqlite::{self, Access, Fault, MigrateError},
+    fault::{Fault, OpenError},
+    location::file::{self, FileLocation},
+    sqlite::{self, Access},
 };
 
 /// How many statements run at once; the next ones wait for their turn.
@@ -23,7 +24,7 @@ const STEPS: i32 = 10_000;
 /// Connections to one database file, opened when they are needed.
 #[derive(Debug)]
 pub(super) struct Pool {
-    location: Location,
+    location: FileLocation,
     limit: Duration,
     turns: Semaphore,
     idle: Mutex<Vec<Idle>>,
@@ -44,7 +45,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(location: Location, limit: Duration) -> Self {
+    pub(super) fn new(location: FileLocation, limit: Duration) -> Self {
         Self {
             location,
             limit,
@@ -95,13 +96,13 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
-        let Location { path, prefix } = &self.location;
+        let FileLocation { path, prefix } = &self.location;
         let connection = sqlite::connect(path, Access::Read, self.limit).await;
         let mut connection = connection.map_err(|error| self.explain(&error))?;
-        match sqlite::check(&mut connection, prefix).await {
+        match sqlite::readable(&mut connection, prefix).await {
             Ok(()) => Ok(connection),
-            Err(MigrateError::Database(error)) => Err(self.explain(&error)),
-            Err(MigrateError::Schema(error)) => Err(StoreError::Unusable {
+            Err(OpenError::Database(error)) => Err(self.explain(&error)),
+            Err(error) => Err(StoreError::Unusable {
                 address: self.address(),
                 reason: error.to_string(),
             }),
@@ -151,6 +152,6 @@ impl Pool {
     }
 
     pub(super) fn address(&self) -> String {
-        location::display(&self.location.path)
+        file::display(&self.location.path)
     }
 }

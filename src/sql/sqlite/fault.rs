@@ -1,19 +1,6 @@
 //! What an error of SQLite means for whoever called.
 
-/// Who can do something about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Time: another process holds the lock, the disk is full or failed.
-    Passing,
-    /// A person; with what there is to do.
-    Repair(&'static str),
-    /// The caller: something with this key is there already.
-    Constraint,
-    /// The caller: the records are too large, or hold what SQLite cannot take.
-    Refused,
-    /// The caller: the statement ran longer than it may.
-    Interrupted,
-}
+use crate::sql::fault::{ALTERED, Fault};
 
 /// Tells what to do about an error.
 pub(crate) fn fault(error: &sqlx::Error) -> Fault {
@@ -28,9 +15,6 @@ pub(crate) fn fault(error: &sqlx::Error) -> Fault {
         _ => Fault::Passing,
     }
 }
-
-const ALTERED: &str = "the tables are not as tower-audit made them: \
-                       restore them, or give another prefix";
 
 /// By the primary result code, the low byte of an extended one.
 fn by_code(code: i64) -> Fault {
@@ -78,20 +62,6 @@ fn by_kind(kind: std::io::ErrorKind) -> Fault {
         | ErrorKind::InvalidInput
         | ErrorKind::InvalidFilename => Fault::Repair(CANNOT_OPEN),
         _ => Fault::Passing,
-    }
-}
-
-/// An error as a reason, with the way out if there is one. Never holds text of a record.
-pub(crate) fn reason(error: &sqlx::Error) -> String {
-    let what = match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        // What could not be encoded may be quoted in its message.
-        sqlx::Error::Encode(_) => "a value cannot be bound".to_owned(),
-        other => other.to_string(),
-    };
-    match fault(error) {
-        Fault::Repair(way_out) => format!("{what}; {way_out}"),
-        _ => what,
     }
 }
 

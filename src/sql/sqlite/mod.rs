@@ -10,30 +10,153 @@ mod write;
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection,
+    AssertSqlSafe, ConnectOptions, Connection, Row, Sqlite, SqliteConnection, Transaction,
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-pub(crate) use self::{
-    fault::{Fault, fault, reason},
-    statements::{Statements, TEXTS},
-    write::{Group, WriteError, position, texts, write},
-};
+pub(crate) use self::fault::fault;
+use self::statements::Statements;
 use super::{
     TablePrefix,
-    schema::{self, Migration, SchemaError, Version},
+    database::{Database, Found},
+    fault::{Fault, OpenError},
+    group::Group,
+    location::file,
+    rows::Row as RecordRow,
+    schema::{self, Migration, Version},
 };
+use crate::record::Origin;
+
+/// An error as a reason, with the way out if there is one.
+pub(crate) fn reason(error: &sqlx::Error) -> String {
+    super::fault::reason(error, fault(error))
+}
 
 /// How long a statement waits for another process's lock before the batch is tried later.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longer than this nobody waits for a lock.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// A database in a file, and the prefix of the tables in it.
+#[derive(Debug)]
+pub(crate) struct SqliteDatabase {
+    path: PathBuf,
+    prefix: TablePrefix,
+    busy_timeout: Duration,
+    statements: Statements,
+}
+
+impl SqliteDatabase {
+    /// A file, with tables that begin with `audit_`. Opens nothing yet.
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        let prefix = TablePrefix::default();
+        Self {
+            path: path.into(),
+            statements: Statements::new(&prefix),
+            prefix,
+            busy_timeout: BUSY_TIMEOUT,
+        }
+    }
+
+    pub(crate) fn table_prefix(&mut self, prefix: TablePrefix) {
+        self.statements = Statements::new(&prefix);
+        self.prefix = prefix;
+    }
+
+    pub(crate) fn busy_timeout(&mut self, timeout: Duration) {
+        self.busy_timeout = timeout;
+    }
+}
+
+impl Database for SqliteDatabase {
+    type Driver = Sqlite;
+
+    const KIND: &'static str = "sqlite";
+
+    const MIGRATIONS: &'static [Migration] = schema::SQLITE;
+
+    fn address(&self) -> String {
+        file::display(&self.path)
+    }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        identity(&self.path)
+    }
+
+    fn fault(error: &sqlx::Error) -> Fault {
+        fault(error)
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, OpenError> {
+        Ok(connect(&self.path, Access::Write, self.busy_timeout).await?)
+    }
+
+    async fn version(&self, connection: &mut SqliteConnection) -> sqlx::Result<Option<Version>> {
+        version(connection, &self.prefix).await
+    }
+
+    async fn lock<'c>(
+        &self,
+        connection: &'c mut SqliteConnection,
+    ) -> sqlx::Result<Transaction<'c, Sqlite>> {
+        self.begin(connection).await
+    }
+
+    async fn apply(&self, connection: &mut SqliteConnection, step: &Migration) -> sqlx::Result<()> {
+        apply(connection, &self.prefix, step).await
+    }
+
+    async fn begin<'c>(
+        &self,
+        connection: &'c mut SqliteConnection,
+    ) -> sqlx::Result<Transaction<'c, Sqlite>> {
+        connection.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    async fn position(
+        &self,
+        connection: &mut SqliteConnection,
+        origin: &Origin,
+    ) -> sqlx::Result<Option<u64>> {
+        write::position(connection, &self.statements, origin).await
+    }
+
+    async fn arrivals(&self, connection: &mut SqliteConnection, count: i64) -> sqlx::Result<i64> {
+        write::arrivals(connection, &self.statements, count).await
+    }
+
+    async fn insert<'a>(
+        &self,
+        connection: &mut SqliteConnection,
+        group: &Group<'a>,
+        rows: &[&'a RecordRow<'a>],
+        arrival: i64,
+    ) -> sqlx::Result<()> {
+        write::insert(connection, &self.statements, group, rows, arrival).await
+    }
+
+    async fn look_up(
+        &self,
+        connection: &mut SqliteConnection,
+        group: &Group<'_>,
+    ) -> sqlx::Result<Vec<Found>> {
+        write::look_up(connection, &self.statements, group).await
+    }
+
+    async fn move_on(
+        &self,
+        connection: &mut SqliteConnection,
+        group: &Group<'_>,
+    ) -> sqlx::Result<()> {
+        write::move_on(connection, &self.statements, group).await
+    }
+}
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,34 +224,6 @@ pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Why the tables could not be made or used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MigrateError {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-}
-
-/// Brings the tables up to what this program knows.
-pub(crate) async fn migrate(
-    connection: &mut SqliteConnection,
-    prefix: &TablePrefix,
-) -> Result<(), MigrateError> {
-    let found = version(connection, prefix).await?;
-    if schema::missing(schema::SQLITE, found)?.is_empty() {
-        return Ok(());
-    }
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    // Again, now that nobody else can change it.
-    let found = version(&mut transaction, prefix).await?;
-    for step in schema::missing(schema::SQLITE, found)? {
-        apply(&mut transaction, prefix, step).await?;
-    }
-    transaction.commit().await?;
-    Ok(())
-}
-
 async fn apply(
     connection: &mut SqliteConnection,
     prefix: &TablePrefix,
@@ -151,11 +246,11 @@ async fn apply(
     Ok(())
 }
 
-/// Whether the tables are there and in a format that this program reads.
-pub(crate) async fn check(
+/// Whether the tables are there and in a format that a reader understands.
+pub(crate) async fn readable(
     connection: &mut SqliteConnection,
     prefix: &TablePrefix,
-) -> Result<(), MigrateError> {
+) -> Result<(), OpenError> {
     let found = version(connection, prefix).await?;
     Ok(schema::readable(schema::SQLITE, found)?)
 }

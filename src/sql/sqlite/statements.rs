@@ -2,24 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::sql::TablePrefix;
-
-/// The searchable columns, in the order in which `write` binds them.
-pub(crate) const TEXTS: [&str; 13] = [
-    "action",
-    "category",
-    "outcome",
-    "actor_type",
-    "actor_id",
-    "actor_name",
-    "tenant",
-    "application",
-    "service",
-    "instance",
-    "ip",
-    "session",
-    "request_id",
-];
+use crate::sql::{TablePrefix, group::TEXTS};
 
 /// How many values one row of the records takes.
 pub(super) const RECORD_VALUES: usize = 8 + TEXTS.len();

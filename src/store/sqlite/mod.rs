@@ -20,8 +20,8 @@ use crate::{
     evidence::{Hash, TreeHead},
     record::Origin,
     sql::{
+        group::{TEXTS, texts},
         rows,
-        sqlite::{TEXTS, texts},
     },
 };
 

@@ -5,8 +5,12 @@ use std::path::Path;
 use super::*;
 use crate::sql::{
     TablePrefix,
+    database::Database,
+    group::Group,
+    migrate::migrate,
     rows::Row as RecordRow,
-    sqlite::{Access, BUSY_TIMEOUT, Group, Statements, connect, migrate, write},
+    sqlite::SqliteDatabase,
+    write::{End, write},
 };
 
 const ACTIONS: [&str; 4] = ["user.login", "user.logout", "userx.y", "document.create"];
@@ -14,9 +18,9 @@ const ACTIONS: [&str; 4] = ["user.login", "user.logout", "userx.y", "document.cr
 /// A database with some of everything, and the statistics that `ANALYZE` would leave: a plan must
 /// not depend on whether an operator ran it.
 async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
-    let prefix = TablePrefix::default();
-    let mut connection = connect(path, Access::Write, BUSY_TIMEOUT).await.unwrap();
-    migrate(&mut connection, &prefix).await.unwrap();
+    let database = SqliteDatabase::new(path);
+    let mut connection = database.connect().await.unwrap();
+    migrate(&database, &mut connection).await.unwrap();
     let origin = Origin::new(Uuid::from_u128(1), "docs", None);
     let jsons: Vec<String> = (0..400)
         .map(|number| {
@@ -42,7 +46,7 @@ async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
         head: None,
         rows,
     };
-    write(&mut connection, &Statements::new(&prefix), &group)
+    write(&database, &mut connection, &group, 0, End::Commit)
         .await
         .unwrap();
     if analyzed {

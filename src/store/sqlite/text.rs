@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::RecordId,
-    sql::{TablePrefix, sqlite::TEXTS},
+    sql::{TablePrefix, group::TEXTS},
     store::{ActionPattern, Query},
 };
 

@@ -1,9 +1,11 @@
-//! Where a store is: `sqlite://audit.db?prefix=audit_`.
+//! A database in a file: `sqlite://audit.db?prefix=audit_`.
 
 use std::path::{Path, PathBuf};
 
-use super::TablePrefix;
-use crate::address::{Address, UrlError};
+use crate::{
+    address::{Address, UrlError},
+    sql::{TablePrefix, location::take_prefix},
+};
 
 /// The schemes of stores.
 pub(crate) const SCHEMES: &[&str] = &["sqlite"];
@@ -13,12 +15,12 @@ const OPTIONS: &[&str] = &["prefix"];
 
 /// A database file and the prefix of the tables in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Location {
+pub(crate) struct FileLocation {
     pub(crate) path: PathBuf,
     pub(crate) prefix: TablePrefix,
 }
 
-impl Location {
+impl FileLocation {
     /// Reads the rest of an address whose scheme is already known.
     pub(crate) fn from_address(mut address: Address) -> Result<Self, UrlError> {
         let path = address.path()?;
@@ -26,16 +28,9 @@ impl Location {
             let expected = "a database in memory keeps nothing: name a file";
             return Err(UrlError::new("location", ":memory:", expected));
         }
-        let prefix = address.take(
-            "prefix",
-            "a prefix begins with a to z or _ and has at most 31 of a to z, 0 to 9 and _",
-            |text| text.parse().ok(),
-        )?;
+        let prefix = take_prefix(&mut address)?;
         address.finish(OPTIONS)?;
-        Ok(Self {
-            path,
-            prefix: prefix.unwrap_or_default(),
-        })
+        Ok(Self { path, prefix })
     }
 }
 
@@ -48,8 +43,8 @@ pub(crate) fn display(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Location, UrlError> {
-        Location::from_address(Address::parse(text, SCHEMES)?)
+    fn read(text: &str) -> Result<FileLocation, UrlError> {
+        FileLocation::from_address(Address::parse(text, SCHEMES)?)
     }
 
     #[test]

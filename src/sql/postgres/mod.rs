@@ -1,0 +1,1 @@
+//! PostgreSQL: many writers, one counter of arrivals.
