@@ -47,10 +47,19 @@ pub use self::sql::SqliteSink;
 #[cfg(feature = "_sql")]
 pub use crate::sql::{TablePrefix, TablePrefixError};
 use crate::{
+    address::{Address, UrlError},
     clock::Timestamp,
     evidence::{Hash, TreeHead},
+    format::Format,
     record::Origin,
 };
+
+/// Takes `format=` out of an address.
+pub(in crate::sink) fn format_option(address: &mut Address) -> Result<Format, UrlError> {
+    let expected = "write native, ecs, ocsf or grist";
+    let format = address.take("format", expected, |text| text.parse().ok())?;
+    Ok(format.unwrap_or_default())
+}
 
 /// A boxed future, as every method of [`Sink`] returns it.
 pub type SinkFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SinkError>> + Send + 'a>>;

@@ -3,7 +3,7 @@
 //! | address | sink | options |
 //! |---|---|---|
 //! | `sqlite://audit.db`, `sqlite:///var/lib/docs/audit.db` | [`SqliteSink`](super::SqliteSink) | `prefix=audit_` |
-//! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
+//! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `format=ecs`, `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
 //! working directory. Sizes are a number with `KB`, `MB`, `GB` (powers of 1000), `KiB`, `MiB`,

@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use super::{FileSink, compress, rotate::Rotation, units};
 use crate::{
     address::{Address, UrlError},
-    sink::Sink,
+    format::Format,
+    sink::{Sink, format_option},
 };
 
 /// Sets up a [`FileSink`].
@@ -13,6 +14,7 @@ use crate::{
 pub struct FileSinkBuilder {
     path: PathBuf,
     instance: Option<String>,
+    format: Format,
     pub(super) rotation: Rotation,
 }
 
@@ -38,6 +40,7 @@ impl FileSinkBuilder {
         Self {
             path,
             instance: None,
+            format: Format::Native,
             rotation: Rotation::default(),
         }
     }
@@ -48,6 +51,13 @@ impl FileSinkBuilder {
     #[must_use]
     pub fn instance(mut self, instance: impl Into<String>) -> Self {
         self.instance = Some(instance.into());
+        self
+    }
+
+    /// The words that records are written in. Default: [`Format::Native`].
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
         self
     }
 
@@ -82,7 +92,7 @@ impl FileSinkBuilder {
     /// [`FileSinkError`] if the path does not name a file.
     pub fn build(self) -> Result<FileSink, FileSinkError> {
         let path = resolve(self.path, self.instance.as_deref())?;
-        Ok(FileSink::new(path, self.rotation))
+        Ok(FileSink::new(path, self.rotation, self.format))
     }
 }
 
@@ -120,7 +130,7 @@ fn as_name(instance: &str) -> String {
 }
 
 /// The options of a `file://` address.
-const OPTIONS: &[&str] = &["rotate", "age", "keep", "compress"];
+const OPTIONS: &[&str] = &["format", "rotate", "age", "keep", "compress"];
 
 /// Makes the sink of a `file://` address.
 pub(in crate::sink) fn from_address(
@@ -131,6 +141,7 @@ pub(in crate::sink) fn from_address(
     let location = path.display().to_string();
     let mut builder = FileSink::builder(path);
     builder.instance = instance.map(str::to_owned);
+    builder.format = format_option(&mut address)?;
     let rotation = &mut builder.rotation;
     rotation.max_bytes = address.take("rotate", units::SIZE, units::size)?;
     rotation.max_age = address.take("age", units::AGE, units::age)?;

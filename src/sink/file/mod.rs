@@ -7,6 +7,7 @@ mod compress;
 #[cfg(not(feature = "zstd"))]
 #[path = "compress_off.rs"]
 mod compress;
+mod fault;
 #[cfg(test)]
 mod faulty;
 mod line;
@@ -27,10 +28,11 @@ use self::{
     rotate::Rotation,
     tail::Budget,
 };
-use super::{Batch, Sink, SinkError, SinkFuture};
+use super::{Batch, Limits, Sink, SinkError, SinkFuture};
 use crate::{
     clock::Timestamp,
     disk::{Disk, DiskLock, StdDisk},
+    format::{Format, Starts},
     record::Origin,
 };
 
@@ -46,6 +48,10 @@ use crate::{
 /// | `n` | the record's number in its trail |
 /// | `h` | its RFC 6962 leaf hash, over exactly the bytes of `record` |
 /// | `record` | the record, byte for byte as it is in the journal |
+///
+/// In another [format](FileSinkBuilder::format) a line begins with these as well, so what follows
+/// holds for each, and for a file with lines of several. Only native lines can be proven: what is
+/// hashed is the record's own bytes.
 ///
 /// # What holds
 ///
@@ -80,6 +86,7 @@ use crate::{
 pub struct FileSink {
     path: PathBuf,
     rotation: Rotation,
+    format: Format,
     lock: Option<Box<dyn DiskLock>>,
     active: Option<Active>,
     /// The lines of one batch; kept for the next.
@@ -100,10 +107,11 @@ impl FileSink {
         FileSinkBuilder::new(path.into())
     }
 
-    fn new(path: PathBuf, rotation: Rotation) -> Self {
+    fn new(path: PathBuf, rotation: Rotation, format: Format) -> Self {
         Self {
             path,
             rotation,
+            format,
             lock: None,
             active: None,
             buffer: Vec::new(),
@@ -138,9 +146,8 @@ impl FileSink {
             return Err(SinkError::refused(broken, reason));
         }
         self.buffer.clear();
-        let start = line::start_of(&batch.origin.trail);
         for record in &batch.records {
-            line::write(&mut self.buffer, &start, record);
+            line::write(&mut self.buffer, self.format, &batch.origin.trail, record);
         }
         Ok(())
     }
@@ -237,18 +244,18 @@ impl FileSink {
         }
     }
 
-    /// Finds the number behind the last record of a trail: the whole of [`Sink::position`].
+    /// The number behind the last record of a trail.
     fn find(&mut self, origin: &Origin) -> Result<Option<u64>, SinkError> {
         self.hold_lock()?;
         self.open()?;
         let length = self.active.as_ref().map_or(0, Active::length);
         let mut budget = Budget(Self::SEARCH_BYTES);
-        let found = self.search(&line::start_of(&origin.trail), length, &mut budget);
+        let found = self.search(&Starts::of(&origin.trail), length, &mut budget);
         let found = found.map_err(|error| self.explain("read", &error))?;
         Ok(found.and_then(|number| number.checked_add(1)))
     }
 
-    fn search(&self, start: &[u8], length: u64, budget: &mut Budget) -> io::Result<Option<u64>> {
+    fn search(&self, start: &Starts, length: u64, budget: &mut Budget) -> io::Result<Option<u64>> {
         let file = File::open(&self.path)?;
         let mut found = tail::last_number(&file, length, start, budget)?;
         if !self.rotation.is_ours() {
@@ -275,22 +282,7 @@ impl FileSink {
     }
 
     fn explain(&self, doing: &str, error: &io::Error) -> SinkError {
-        use io::ErrorKind;
-        let what = format!("cannot {doing} {}: {error}", self.path.display());
-        let way_out = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                "make its directory, or name another one"
-            }
-            ErrorKind::PermissionDenied => {
-                "let the service's user write to it and to its directory"
-            }
-            ErrorKind::ReadOnlyFilesystem => "mount the volume writable, or name another one",
-            ErrorKind::IsADirectory | ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
-                "name another file"
-            }
-            _ => return SinkError::retry(what),
-        };
-        SinkError::blocked(format!("{what}; {way_out}"))
+        fault::explain(&self.path, doing, error)
     }
 }
 
@@ -309,6 +301,14 @@ impl Sink for FileSink {
 
     fn address(&self) -> String {
         format!("file://{}", self.path.display())
+    }
+
+    fn limits(&self) -> Limits {
+        match self.format {
+            Format::Native => Limits::default(),
+            // A line is longer than its record; what a crash leaves of a batch must be found.
+            _ => Limits::new(250, 256 * 1024),
+        }
     }
 
     fn position<'a>(&'a mut self, origin: &'a Origin) -> SinkFuture<'a, Option<u64>> {
@@ -343,7 +343,7 @@ mod tests {
     fn a_file_renamed_after_a_failed_batch_keeps_none_of_it() {
         let dir = tempfile::tempdir().unwrap();
         let (path, renamed) = (dir.path().join("audit.jsonl"), dir.path().join("renamed"));
-        let mut sink = FileSink::new(path.clone(), Rotation::default());
+        let mut sink = FileSink::new(path.clone(), Rotation::default(), Format::Native);
         sink.wrap = |file| Box::new(Faulty(file));
         let batch = |number| {
             let origin = Origin::new(Uuid::from_u128(1), "docs", None);
@@ -361,30 +361,5 @@ mod tests {
         let lines = |path| std::fs::read_to_string(path).unwrap().matches('\n').count();
         assert_eq!((lines(&renamed), lines(&path)), (1, 1));
         assert!(std::fs::read_to_string(&renamed).unwrap().ends_with('\n'));
-    }
-
-    // Trap J2, for a file: what passes by itself is tried again, what does not waits for a person.
-    #[test]
-    fn errors_of_the_disk_are_retried_and_errors_of_the_set_up_block() {
-        let sink = FileSink::new(PathBuf::from("/var/log/audit.jsonl"), Rotation::default());
-        let cases = [
-            ("ENOSPC", 28, "retry"),
-            ("EIO", 5, "retry"),
-            ("EDQUOT", 122, "retry"),
-            ("EMFILE", 24, "retry"),
-            ("EACCES", 13, "let the service's user write"),
-            ("ENOENT", 2, "make its directory"),
-            ("EROFS", 30, "mount the volume writable"),
-            ("EISDIR", 21, "name another file"),
-        ];
-        for (name, code, expected) in cases {
-            let error = sink.explain("open", &io::Error::from_raw_os_error(code));
-            let told = match &error {
-                SinkError::Retry { .. } => "retry",
-                SinkError::Blocked { reason } => reason,
-                other => panic!("{name}: {other:?}"),
-            };
-            assert!(told.contains(expected), "{name}: {error:?}");
-        }
     }
 }

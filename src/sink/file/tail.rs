@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use super::line;
+use crate::format::{self, LONGEST_HEAD, Starts};
 
 /// How much of the end is looked through for what a crash left: more than one batch, because only
 /// the last batch can be without its sync.
@@ -53,8 +53,8 @@ pub(super) fn whole_length(file: &File, length: u64) -> io::Result<Option<u64>> 
 
 /// A file begins with a line of ours, with a part of one, or with zeros that a crash left.
 fn is_ours(file: &File, length: u64) -> io::Result<bool> {
-    let start = read(file, 0, length.min(line::START.len() as u64))?;
-    Ok(line::START.starts_with(&start) || start.iter().all(|byte| *byte == 0))
+    let start = read(file, 0, length.min(LONGEST_HEAD as u64))?;
+    Ok(format::may_begin(&start) || start.iter().all(|byte| *byte == 0))
 }
 
 /// The length of the whole lines at the beginning of this text.
@@ -62,7 +62,7 @@ fn whole_lines(text: &[u8]) -> usize {
     let mut length = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         match line.strip_suffix(b"\n") {
-            Some(line) if line::is_whole(line) => length += line.len() + 1,
+            Some(line) if format::is_whole(line) => length += line.len() + 1,
             _ => break,
         }
     }
@@ -86,20 +86,20 @@ impl Budget {
     }
 }
 
-/// The number in the last line that begins with `start`, reading backwards.
+/// The number in the last line of a trail, whatever its format, reading backwards.
 pub(super) fn last_number(
     file: &File,
     length: u64,
-    start: &[u8],
+    starts: &Starts,
     budget: &mut Budget,
 ) -> io::Result<Option<u64>> {
     // A line start that lies across two chunks is seen with the earlier one.
-    let overlap = start.len() as u64 + 24;
+    let overlap = starts.reach() as u64;
     let mut end = length;
     while end > 0 && budget.take(CHUNK) {
         let from = end.saturating_sub(CHUNK);
         let text = read(file, from, (end + overlap).min(length))?;
-        if let Some(number) = last_in(&text, from == 0, start) {
+        if let Some(number) = last_in(&text, from == 0, starts) {
             return Ok(Some(number));
         }
         end = from;
@@ -108,28 +108,24 @@ pub(super) fn last_number(
 }
 
 /// The same in a text; its first byte begins a line only if it is the first of the file.
-fn last_in(text: &[u8], is_beginning: bool, start: &[u8]) -> Option<u64> {
-    let number = |line: &[u8]| {
-        let (number, rest) = line::number(line.strip_prefix(start)?)?;
-        rest.starts_with(b",").then_some(number)
-    };
+fn last_in(text: &[u8], is_beginning: bool, starts: &Starts) -> Option<u64> {
     let mut lines = text.rsplit(|byte| *byte == b'\n').peekable();
     while let Some(line) = lines.next() {
         // The last piece is the first of the text.
         if lines.peek().is_none() && !is_beginning {
             break;
         }
-        if let Some(number) = number(line) {
+        if let Some(number) = starts.number(line) {
             return Some(number);
         }
     }
     None
 }
 
-/// The number in the last line that begins with `start`, of a text that can only be read forwards.
+/// The same, of a text that can only be read forwards.
 pub(super) fn last_number_forwards(
     mut text: impl BufRead,
-    start: &[u8],
+    starts: &Starts,
     budget: &mut Budget,
 ) -> io::Result<Option<u64>> {
     let mut found = None;
@@ -145,7 +141,7 @@ pub(super) fn last_number_forwards(
             .position(|byte| *byte == b'\n')
             .map_or(buffer.len(), |place| place + 1);
         let piece = buffer.get(..length).unwrap_or_default();
-        let room = (start.len() + 24).saturating_sub(beginning.len());
+        let room = starts.reach().saturating_sub(beginning.len());
         beginning.extend_from_slice(piece.get(..room).unwrap_or(piece));
         let ends = piece.ends_with(b"\n");
         text.consume(length);
@@ -153,7 +149,7 @@ pub(super) fn last_number_forwards(
             return Ok(None);
         }
         if ends {
-            found = last_in(&beginning, true, start).or(found);
+            found = last_in(&beginning, true, starts).or(found);
             beginning.clear();
         }
     }
@@ -170,17 +166,22 @@ fn read(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use std::io::Write;
 
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
-    use crate::{evidence::leaf_hash, sink::Delivery};
+    use crate::{
+        evidence::leaf_hash,
+        format::Format,
+        sink::{Delivery, file::line},
+    };
 
     fn lines(trail: u128, numbers: std::ops::Range<u64>, details: &str) -> Vec<u8> {
         let mut out = Vec::new();
         for number in numbers {
             let json = format!(r#"{{"n":"{details}"}}"#);
             let record = Delivery::new(number, leaf_hash(json.as_bytes()), json);
-            line::write(&mut out, &line::start_of(&Uuid::from_u128(trail)), &record);
+            line::write(&mut out, Format::Native, &Uuid::from_u128(trail), &record);
         }
         out
     }
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_last_line_of_a_trail_is_found_wherever_chunks_end() {
-        let start = line::start_of(&Uuid::from_u128(1));
+        let start = Starts::of(&Uuid::from_u128(1));
         for filler in (0..200).chain([64 * 1024 - 90, 3 * 64 * 1024]) {
             let bytes = [
                 lines(1, 98..101, "a"),
@@ -266,7 +267,7 @@ mod tests {
 
     #[test]
     fn text_inside_a_record_is_not_taken_for_a_line() {
-        let start = line::start_of(&Uuid::from_u128(1));
+        let start = Starts::of(&Uuid::from_u128(1));
         let quoted = String::from_utf8(lines(1, 500..501, "")).unwrap();
         let quoted = quoted.trim_end().replace('"', "\\\"");
         let bytes = [lines(1, 3..4, "a"), lines(2, 0..1, &format!("\\n{quoted}"))].concat();
@@ -282,7 +283,7 @@ mod tests {
     fn the_search_ends_where_its_budget_does() {
         let bytes = [lines(1, 0..1, "a"), lines(2, 0..2000, "b")].concat();
         let (file, length) = file(&bytes);
-        let start = line::start_of(&Uuid::from_u128(1));
+        let start = Starts::of(&Uuid::from_u128(1));
         let mut budget = Budget(CHUNK);
         assert_eq!(
             last_number(&file, length, &start, &mut budget).unwrap(),
@@ -292,5 +293,40 @@ mod tests {
         let mut budget = Budget(CHUNK);
         let forwards = last_number_forwards(bytes.as_slice(), &start, &mut budget).unwrap();
         assert_eq!(forwards, None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        // Trap J11, for a file in any format, and in one after the other.
+        #[test]
+        fn a_file_torn_anywhere_keeps_its_whole_lines_and_says_how_far_each_trail_is(
+            written in prop::collection::vec((0..3_u128, 0..4_usize, "\\PC{0,40}"), 1..12),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = Vec::new();
+            let mut ends = Vec::new();
+            for (number, (trail, format, text)) in (0..).zip(&written) {
+                let json = serde_json::json!({"id": text, "details": {"t": text}}).to_string();
+                let record = Delivery::new(number, leaf_hash(json.as_bytes()), json);
+                line::write(&mut bytes, Format::ALL[*format], &Uuid::from_u128(*trail), &record);
+                ends.push(bytes.len());
+            }
+            let cut = cut.index(bytes.len() + 1);
+            let lines = ends.iter().take_while(|end| **end <= cut).count();
+            let good = if lines == 0 { 0 } else { ends[lines - 1] };
+            prop_assert_eq!(whole(&bytes[..cut]), Some(good as u64));
+
+            let (file, length) = file(&bytes[..good]);
+            for trail in 0..3 {
+                let last = written[..lines].iter().rposition(|(other, ..)| *other == trail);
+                let last = last.map(|number| number as u64);
+                let starts = Starts::of(&Uuid::from_u128(trail));
+                let mut budget = Budget(u64::MAX);
+                let backwards = last_number(&file, length, &starts, &mut budget).unwrap();
+                let forwards = last_number_forwards(&bytes[..good], &starts, &mut budget).unwrap();
+                prop_assert_eq!((backwards, forwards), (last, last));
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "file")]
 mod file;
-#[cfg(feature = "sinks")]
+#[cfg(feature = "file")]
 mod formats;
 #[cfg(feature = "mysql")]
 mod mysql;
