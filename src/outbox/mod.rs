@@ -29,6 +29,7 @@
 
 mod error;
 mod sqlite;
+mod table;
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 

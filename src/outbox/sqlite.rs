@@ -9,13 +9,15 @@ use std::{
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Row as _, Sqlite, SqliteConnection, Transaction,
     query::Query,
-    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow},
+    sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use super::{CLAIMED, LeftOver, Outbox, OutboxError, Rows, RowsFuture, UNREADABLE};
+use super::{
+    Outbox, OutboxError, UNREADABLE,
+    table::{self, Database, Statements, Table, Value},
+};
 use crate::{
-    clock::RecordId,
-    record::{Draft, Owner, Standing},
+    record::Draft,
     sql::{TablePrefix, location::file},
 };
 
@@ -90,13 +92,10 @@ impl SqliteOutbox {
         let outbox = Self {
             inner: Arc::new(Inner {
                 path: path.into(),
-                statements: Statements::new(&prefix),
+                statements: statements(&prefix),
             }),
         };
-        outbox
-            .prepare()
-            .await
-            .map_err(|error| OutboxError::database(outbox.address(), error))?;
+        table::prepare(&outbox).await?;
         Ok(outbox)
     }
 
@@ -115,52 +114,60 @@ impl SqliteOutbox {
         transaction: &mut Transaction<'_, Sqlite>,
         draft: &Draft,
     ) -> Result<(), OutboxError> {
-        let id = draft.id();
-        match draft.standing() {
-            Standing::Open => {}
-            Standing::Finished => return Err(OutboxError::Finished { id }),
-            Standing::NoOutbox => return Err(OutboxError::NotStarted),
-            // The operator's rule says that there is no record; the change is made all the same.
-            Standing::Skipped => return Ok(()),
-        }
-        let insert = Arc::clone(&self.inner.statements.insert);
-        let inserted = sqlx::query(AssertSqlSafe(insert))
-            .bind(id.to_string())
-            .bind(draft.trail().to_string())
-            .bind(draft.run().to_string())
-            .bind(draft.json())
-            .execute(&mut **transaction)
-            .await;
+        let Some(row) = table::row(draft)? else {
+            return Ok(());
+        };
+        let insert = sqlx::query(AssertSqlSafe(Arc::clone(&self.inner.statements.insert)));
+        let insert = row.into_iter().fold(insert, Query::bind);
+        let inserted = insert.execute(&mut **transaction).await;
         inserted.map(drop).map_err(|error| OutboxError::Insert {
-            id,
+            id: draft.id(),
             source: error.into(),
         })
-    }
-
-    fn address(&self) -> String {
-        file::display(&self.inner.path)
-    }
-
-    async fn prepare(&self) -> sqlx::Result<()> {
-        let statements = &self.inner.statements;
-        let mut connection = connect(&self.inner.path).await?;
-        for statement in [&statements.create, &statements.check] {
-            sqlx::raw_sql(AssertSqlSafe(Arc::clone(statement)))
-                .execute(&mut connection)
-                .await?;
-        }
-        sqlx::Connection::close(connection).await
     }
 }
 
 impl From<SqliteOutbox> for Outbox {
     fn from(outbox: SqliteOutbox) -> Self {
-        Self::new(|| {
-            Box::new(SqliteRows {
-                outbox: outbox.clone(),
-                connection: None,
-            })
-        })
+        Self::new(|| Box::new(Table::new(outbox.clone())))
+    }
+}
+
+impl Database for SqliteOutbox {
+    type Connection = SqliteConnection;
+
+    fn address(&self) -> String {
+        file::display(&self.inner.path)
+    }
+
+    fn statements(&self) -> &Statements {
+        &self.inner.statements
+    }
+
+    async fn connect(&self) -> sqlx::Result<SqliteConnection> {
+        connect(&self.inner.path).await
+    }
+
+    async fn read(
+        connection: &mut SqliteConnection,
+        statement: Arc<str>,
+        values: Vec<Value>,
+    ) -> sqlx::Result<Vec<Vec<Value>>> {
+        let query = sqlx::query(AssertSqlSafe(statement));
+        let query = values.into_iter().fold(query, Query::bind);
+        let rows = query.fetch_all(connection).await?;
+        let texts = |row: &SqliteRow| (0..row.len()).map(|column| row.try_get(column)).collect();
+        rows.iter().map(texts).collect()
+    }
+
+    async fn write(
+        connection: &mut SqliteConnection,
+        statement: Arc<str>,
+        values: Vec<Value>,
+    ) -> sqlx::Result<u64> {
+        let query = sqlx::query(AssertSqlSafe(statement));
+        let query = values.into_iter().fold(query, Query::bind);
+        Ok(query.execute(connection).await?.rows_affected())
     }
 }
 
@@ -174,193 +181,38 @@ async fn connect(path: &Path) -> sqlx::Result<SqliteConnection> {
         .await
 }
 
-/// The text of every statement, made once for one prefix.
-#[derive(Debug)]
-struct Statements {
-    create: Arc<str>,
-    check: Arc<str>,
-    insert: Arc<str>,
-    remove: Arc<str>,
-    trails: Arc<str>,
-    claim: Arc<str>,
-    left: Arc<str>,
-    set_aside: Arc<str>,
-}
-
-impl Statements {
-    fn new(prefix: &TablePrefix) -> Self {
-        let table = format!("{prefix}outbox");
-        let readable = format!("run <> '{UNREADABLE}'");
-        Self {
-            create: include_str!("../../migrations/sqlite/outbox.sql")
-                .replace("audit_", prefix.as_str())
-                .into(),
-            check: format!("SELECT id, trail, run, record FROM {table} LIMIT 0").into(),
-            insert: format!(
-                "INSERT INTO {table} (id, trail, run, record) VALUES (?1, ?2, ?3, ?4) \
+/// The text of every statement, for tables with this prefix.
+fn statements(prefix: &TablePrefix) -> Statements {
+    let table = format!("{prefix}outbox");
+    let readable = format!("run <> '{UNREADABLE}'");
+    Statements {
+        create: include_str!("../../migrations/sqlite/outbox.sql")
+            .replace("audit_", prefix.as_str())
+            .into(),
+        check: format!("SELECT id, trail, run, record FROM {table} LIMIT 0").into(),
+        insert: format!(
+            "INSERT INTO {table} (id, trail, run, record) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (id) DO UPDATE SET \
                  trail = excluded.trail, run = excluded.run, record = excluded.record"
-            )
-            .into(),
-            remove: format!("DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?1))")
-                .into(),
-            trails: format!("SELECT DISTINCT trail FROM {table} WHERE run <> ?1 AND {readable}")
-                .into(),
-            claim: format!(
-                "UPDATE {table} SET trail = ?2, run = ?3 WHERE trail = ?1 AND {readable} \
+        )
+        .into(),
+        remove: format!("DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?1))").into(),
+        trails: format!("SELECT DISTINCT trail FROM {table} WHERE run <> ?1 AND {readable}").into(),
+        claim: format!(
+            "UPDATE {table} SET trail = ?2, run = ?3 WHERE trail = ?1 AND {readable} \
                  AND (?4 IS NULL OR id < ?4)"
-            )
-            .into(),
-            left: format!(
-                "SELECT id, CASE WHEN length(CAST(record AS BLOB)) <= {} THEN record END \
+        )
+        .into(),
+        left: format!(
+            "SELECT id, CASE WHEN length(CAST(record AS BLOB)) <= {} THEN record END \
                  FROM {table} WHERE trail = ?1 AND run <> ?2 AND {readable} ORDER BY id LIMIT ?3",
-                Draft::MAX_BYTES
-            )
-            .into(),
-            set_aside: format!(
-                "UPDATE {table} SET run = '{UNREADABLE}' \
+            Draft::MAX_BYTES
+        )
+        .into(),
+        set_aside: format!(
+            "UPDATE {table} SET run = '{UNREADABLE}' \
                  WHERE id IN (SELECT value FROM json_each(?1))"
-            )
-            .into(),
-        }
-    }
-}
-
-/// The rows, over a connection of their own.
-#[derive(Debug)]
-struct SqliteRows {
-    outbox: SqliteOutbox,
-    /// Out of its place during every call: after an error, or when a call was dropped, the next
-    /// one connects anew.
-    connection: Option<SqliteConnection>,
-}
-
-impl SqliteRows {
-    async fn take_connection(&mut self) -> sqlx::Result<SqliteConnection> {
-        match self.connection.take() {
-            Some(connection) => Ok(connection),
-            None => connect(&self.outbox.inner.path).await,
-        }
-    }
-
-    /// Runs a statement and gives its rows.
-    async fn read(
-        &mut self,
-        statement: fn(&Statements) -> &Arc<str>,
-        values: Vec<Option<String>>,
-    ) -> Result<Vec<SqliteRow>, OutboxError> {
-        let query = self.query(statement, values);
-        let read = async {
-            let mut connection = self.take_connection().await?;
-            let rows = query.fetch_all(&mut connection).await?;
-            self.connection = Some(connection);
-            Ok::<_, sqlx::Error>(rows)
-        };
-        let read = read.await;
-        read.map_err(|error| OutboxError::database(self.outbox.address(), error))
-    }
-
-    /// Runs a statement and gives how many rows it changed.
-    async fn write(
-        &mut self,
-        statement: fn(&Statements) -> &Arc<str>,
-        values: Vec<Option<String>>,
-    ) -> Result<u64, OutboxError> {
-        let query = self.query(statement, values);
-        let written = async {
-            let mut connection = self.take_connection().await?;
-            let done = query.execute(&mut connection).await?;
-            self.connection = Some(connection);
-            Ok::<_, sqlx::Error>(done.rows_affected())
-        };
-        let written = written.await;
-        written.map_err(|error| OutboxError::database(self.outbox.address(), error))
-    }
-
-    fn query(
-        &self,
-        statement: fn(&Statements) -> &Arc<str>,
-        values: Vec<Option<String>>,
-    ) -> Query<'static, Sqlite, SqliteArguments> {
-        let sql = Arc::clone(statement(&self.outbox.inner.statements));
-        let query = sqlx::query(AssertSqlSafe(sql));
-        values.into_iter().fold(query, Query::bind)
-    }
-
-    fn text(&self, row: &SqliteRow, column: usize) -> Result<String, OutboxError> {
-        row.try_get(column)
-            .map_err(|error| OutboxError::database(self.outbox.address(), error))
-    }
-}
-
-/// A list as one value.
-fn json(ids: impl IntoIterator<Item = String>) -> Option<String> {
-    let ids = ids.into_iter().map(serde_json::Value::String).collect();
-    Some(serde_json::Value::Array(ids).to_string())
-}
-
-impl Rows for SqliteRows {
-    fn address(&self) -> String {
-        self.outbox.address()
-    }
-
-    fn remove<'a>(&'a mut self, ids: &'a [RecordId]) -> RowsFuture<'a, u64> {
-        Box::pin(async {
-            let ids = json(ids.iter().map(ToString::to_string));
-            self.write(|statements| &statements.remove, vec![ids]).await
-        })
-    }
-
-    fn trails(&mut self, own: Owner) -> RowsFuture<'_, Vec<String>> {
-        Box::pin(async move {
-            let values = vec![Some(own.run.to_string())];
-            let rows = self.read(|statements| &statements.trails, values).await?;
-            rows.iter().map(|row| self.text(row, 0)).collect()
-        })
-    }
-
-    fn claim<'a>(
-        &'a mut self,
-        trail: &'a str,
-        own: Owner,
-        before: Option<RecordId>,
-    ) -> RowsFuture<'a, ()> {
-        Box::pin(async move {
-            let values = vec![
-                Some(trail.to_owned()),
-                Some(own.trail.to_string()),
-                Some(CLAIMED.to_string()),
-                before.map(|id| id.to_string()),
-            ];
-            self.write(|statements| &statements.claim, values).await?;
-            Ok(())
-        })
-    }
-
-    fn left(&mut self, own: Owner, limit: u32) -> RowsFuture<'_, Vec<LeftOver>> {
-        Box::pin(async move {
-            let values = vec![
-                Some(own.trail.to_string()),
-                Some(own.run.to_string()),
-                Some(limit.to_string()),
-            ];
-            let rows = self.read(|statements| &statements.left, values).await?;
-            let left = rows.iter().map(|row| {
-                Ok(LeftOver {
-                    id: self.text(row, 0)?,
-                    record: row.try_get(1).unwrap_or_default(),
-                })
-            });
-            left.collect()
-        })
-    }
-
-    fn set_aside<'a>(&'a mut self, ids: &'a [String]) -> RowsFuture<'a, ()> {
-        Box::pin(async {
-            let ids = json(ids.iter().cloned());
-            self.write(|statements| &statements.set_aside, vec![ids])
-                .await?;
-            Ok(())
-        })
+        )
+        .into(),
     }
 }
