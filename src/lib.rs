@@ -34,8 +34,8 @@ mod text;
 pub mod verify;
 
 pub use audit::{
-    Audit, AuditBuilder, Commit, Health, OnDamage, ShutdownReport, SinkOptions, SinkReport, Sinks,
-    StartError,
+    Audit, AuditBuilder, Commit, Health, OnDamage, ShutdownReport, SinkAnswer, SinkOptions,
+    SinkReport, SinkTestError, Sinks, StartError,
 };
 pub use capture::{AuditLayer, AuditScope};
 #[cfg(feature = "tracing")]

@@ -40,6 +40,11 @@ pub struct SinkStats {
     pub cursor_failures: u64,
     /// The last failure, for a person; it stays after delivery has recovered.
     pub last_error: Option<String>,
+    /// Records offered again after an unclear answer, to a sink that keeps no position: these may be
+    /// there twice, with the same id.
+    pub resent: u64,
+    /// When the sink was last called, whatever came of it.
+    pub last_attempt: Option<Timestamp>,
     /// When the sink last confirmed a batch.
     pub last_success: Option<Timestamp>,
     /// The age of the oldest record in hand; `None` when nothing waits.

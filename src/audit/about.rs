@@ -203,9 +203,6 @@ fn span(action: &'static str, start: Timestamp, end: Timestamp) -> Record {
 /// What a follower reported.
 pub(super) fn of_sink(event: &DeliveryEvent) -> Record {
     let record = match &event.what {
-        What::OutageBegan { start, cause } => about("audit.sink_outage_began")
-            .failure(cause.clone())
-            .detail("start", start),
         What::OutageEnded {
             start,
             end,
@@ -217,7 +214,6 @@ pub(super) fn of_sink(event: &DeliveryEvent) -> Record {
         What::Blocked { start, reason } => about("audit.sink_blocked")
             .failure(reason.clone())
             .detail("start", start),
-        What::Unblocked { start, end } => span("audit.sink_unblocked", *start, *end),
         What::DeadLettered {
             trail,
             count,

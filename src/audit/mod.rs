@@ -46,7 +46,7 @@ pub use builder::{AuditBuilder, OnDamage, SinkOptions};
 pub use commit::Commit;
 pub use health::Health;
 pub use shutdown::{ShutdownReport, SinkReport};
-pub use sinks::Sinks;
+pub use sinks::{SinkAnswer, SinkTestError, Sinks};
 pub use start::StartError;
 
 use keeper::KeeperHandle;

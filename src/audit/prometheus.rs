@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::stats::{SinkState, SinkStats, Stats};
+use crate::{
+    clock::Timestamp,
+    stats::{SinkState, SinkStats, Stats},
+};
 
 /// One metric of the trail: name, type, help, value.
 type TrailMetric = (&'static str, &'static str, &'static str, fn(&Stats) -> u64);
@@ -229,6 +232,12 @@ pub(super) const SINK: &[SinkMetric] = &[
         |s| s.damaged,
     ),
     (
+        "audit_sink_resent_total",
+        "counter",
+        "Records offered again after an unclear answer; may be there twice.",
+        |s| s.resent,
+    ),
+    (
         "audit_sink_retries_total",
         "counter",
         "Calls that failed.",
@@ -253,12 +262,47 @@ pub(super) const SINK: &[SinkMetric] = &[
         |s| u64::from(s.state == SinkState::Blocked),
     ),
     (
+        "audit_sink_failing",
+        "gauge",
+        "1 when the last call failed or somebody must act.",
+        |s| u64::from(matches!(s.state, SinkState::Retrying | SinkState::Blocked)),
+    ),
+    (
+        "audit_sink_paused",
+        "gauge",
+        "1 when somebody paused delivery.",
+        |s| u64::from(s.state == SinkState::Paused),
+    ),
+    (
+        "audit_sink_stopped",
+        "gauge",
+        "1 when delivery has ended.",
+        |s| u64::from(s.state == SinkState::Stopped),
+    ),
+    (
         "audit_sink_lag_seconds",
         "gauge",
         "Age of the oldest undelivered record.",
         |s| s.lag.map_or(0, |lag| lag.as_secs()),
     ),
+    (
+        "audit_sink_last_attempt_seconds",
+        "gauge",
+        "When the sink was last called, in seconds since 1970; 0 is never.",
+        |s| seconds(s.last_attempt),
+    ),
+    (
+        "audit_sink_last_success_seconds",
+        "gauge",
+        "When the sink last confirmed a batch, in seconds since 1970; 0 is never.",
+        |s| seconds(s.last_success),
+    ),
 ];
+
+fn seconds(at: Option<Timestamp>) -> u64 {
+    let micros = at.map_or(0, Timestamp::as_micros);
+    u64::try_from(micros / 1_000_000).unwrap_or_default()
+}
 
 pub(super) fn text(stats: &Stats) -> String {
     let mut out = String::with_capacity(8192);

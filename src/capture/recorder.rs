@@ -170,7 +170,7 @@ impl Recorder {
         &self.shared.drafts
     }
 
-    pub(super) fn service(&self) -> &Service {
+    pub(crate) fn service(&self) -> &Service {
         &self.shared.service
     }
 

@@ -22,14 +22,8 @@ pub(crate) struct DeliveryEvent {
 /// What happened to a sink, or to records on their way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    /// Calls have failed for a while. Shorter faults only count as retries.
-    OutageBegan {
-        /// The first failure.
-        start: Timestamp,
-        /// The last failure, for a person.
-        cause: String,
-    },
-    /// An outage that was reported is over.
+    /// Calls had failed for a while, or until somebody acted, and that is over. Shorter faults only
+    /// count as retries.
     OutageEnded {
         /// The first failure.
         start: Timestamp,
@@ -46,13 +40,6 @@ pub(crate) enum What {
         start: Timestamp,
         /// What to repair, for a person.
         reason: String,
-    },
-    /// What was blocked goes on.
-    Unblocked {
-        /// When it was blocked.
-        start: Timestamp,
-        /// When it went on.
-        end: Timestamp,
     },
     /// Records were refused and are kept in the dead letters.
     DeadLettered {
@@ -182,7 +169,7 @@ impl Reporter {
     pub(crate) fn tell(&self, what: What) {
         let sink = &self.sink;
         match &what {
-            What::OutageEnded { .. } | What::Unblocked { .. } => {
+            What::OutageEnded { .. } => {
                 tracing::info!(target: "tower_audit", sink, event = ?what, "delivery goes on");
             }
             _ => tracing::warn!(target: "tower_audit", sink, event = ?what, "delivery"),

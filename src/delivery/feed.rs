@@ -31,6 +31,10 @@ pub(crate) struct Feed {
     pub(crate) expected: Option<u64>,
     /// A call failed since the sink was last asked for its position.
     pub(crate) unsure: bool,
+    /// Numbers below this were in a call without a clear answer.
+    pub(crate) unclear_below: u64,
+    /// Numbers below this that were offered again are counted.
+    pub(crate) resent_below: u64,
     pub(crate) dead: DeadLetters,
     pub(crate) trouble: Trouble,
     pub(crate) file: CursorFile,
@@ -90,6 +94,8 @@ impl Feed {
             cursor: Cursor::default(),
             expected: None,
             unsure: false,
+            unclear_below: 0,
+            resent_below: 0,
             dead,
             trouble: Trouble::new(),
             file,

@@ -3,7 +3,7 @@
 //! It is a [`step`](Follower::step) that says what to do next. The thread around it
 //! ([`worker`](super::worker)) only waits.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use super::{
     feed::{Feed, Saving},
     hand::Hand,
     pick::Picked,
+    probe::{Asks, Probing},
     source::Source,
     stats::Ledger,
     trouble::Trouble,
@@ -33,6 +34,8 @@ pub(crate) struct Control {
     pub pace: Pace,
     /// Raised to make a waiting follower try at once.
     pub nudge: u64,
+    /// Raised when somebody asks for a test.
+    pub asked: u64,
     /// Set once: leave, and do not wait for an answer beyond this.
     pub stop: Option<std::time::Instant>,
 }
@@ -82,6 +85,10 @@ pub(crate) struct Follower {
     /// Records refused since the sink last took one.
     pub(crate) refused_in_row: usize,
     pub(crate) limits: Limits,
+    /// Whether the sink has shown that it answers.
+    pub(crate) probing: Probing,
+    /// Who waits for a test.
+    pub(crate) asks: Asks,
     orders: Control,
     /// Batches taken up so far.
     pub(crate) turn: usize,
@@ -105,6 +112,7 @@ impl Follower {
         // What stands there at the beginning is news as well.
         control.mark_changed();
         let reporter = Reporter::new(name.clone(), Arc::clone(&around.listener));
+        let asks = ledger.asks();
         let mut follower = Self {
             name,
             sink,
@@ -118,6 +126,8 @@ impl Follower {
             trouble: Trouble::new(),
             refused_in_row: 0,
             limits: Limits::default(),
+            probing: Probing::Due,
+            asks,
             orders: Control::default(),
             turn: 0,
         };
@@ -152,9 +162,16 @@ impl Follower {
         if self.orders.stop.is_some() {
             return Next::Stop;
         }
+        if self.answer_ask().await {
+            return Next::Again;
+        }
+        if self.probing == Probing::Due && !self.probe().await {
+            return Next::Again;
+        }
         if self.orders.pace == Pace::Paused {
             self.save_all(Saving::Now);
-            return Next::Rest(self.reporter.due());
+            self.look_at_oldest();
+            return Next::Rest(Some(earliest(self.reporter.due(), now + LOOK_EVERY)));
         }
         if let Some(until) = self.trouble.rests_until(now) {
             self.save_all(Saving::Lazily);
@@ -164,6 +181,11 @@ impl Follower {
             match self.pick(now).await {
                 Picked::Batch => {}
                 Picked::Progress => return Next::Again,
+                // It failed when it was last asked, and there is no batch to find out with.
+                Picked::Nothing(_) if self.probing == Probing::Failed => {
+                    self.probing = Probing::Due;
+                    return Next::Again;
+                }
                 Picked::Nothing(until) => {
                     self.ledger.oldest(None);
                     return Next::Idle(until);
@@ -253,6 +275,7 @@ impl Follower {
         &'a mut self,
         make: impl FnOnce(&'a mut dyn Sink) -> SinkFuture<'a, T>,
     ) -> Result<T, Failure> {
+        self.ledger.attempted();
         let stop = stopped(self.control.clone());
         let deadline = self.options.call_timeout;
         let sink = &mut *self.sink;
@@ -289,6 +312,13 @@ impl Follower {
             .or_else(|| states.find(|state| *state == SinkState::Retrying))
             .unwrap_or(SinkState::Ok)
     }
+}
+
+/// How often a paused follower looks how old the oldest record is that waits.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+fn earliest(one: Option<Instant>, other: Instant) -> Instant {
+    one.map_or(other, |one| one.min(other))
 }
 
 /// Over once a stop was ordered and its deadline has passed.

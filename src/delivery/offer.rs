@@ -7,6 +7,7 @@ use super::{
     dead_letter::KeepError,
     event::{What, neutral},
     follower::{Follower, Held, stopped},
+    probe::Probing,
     trouble::Moment,
 };
 use crate::sink::SinkError;
@@ -17,12 +18,15 @@ impl Follower {
         if self.is_unsure() && !self.reconcile().await {
             return;
         }
+        self.count_resent();
         let Some(part) = self.hand.as_ref().and_then(|held| held.hand.part()) else {
             return self.drop_hand();
         };
         let stop = stopped(self.control.clone());
         let sink = &mut *self.sink;
+        self.ledger.attempted();
         let answer = call(|| sink.deliver(part), self.options.call_timeout, stop).await;
+        self.note_unclear(&answer);
         match answer {
             Ok(()) => self.stored(),
             Err(Failure::Sink(SinkError::Refused { numbers, reason })) => {
@@ -30,6 +34,42 @@ impl Follower {
             }
             Err(failure) => self.failed(failure),
         }
+    }
+
+    /// Remembers how far records may have been stored without a word of it.
+    fn note_unclear(&mut self, answer: &Result<(), Failure>) {
+        // The other two say that nothing was stored.
+        let Err(
+            Failure::Sink(SinkError::Retry { .. }) | Failure::TimedOut(_) | Failure::Panicked(_),
+        ) = answer
+        else {
+            return;
+        };
+        let Some(held) = &self.hand else { return };
+        let last = held.hand.part().and_then(|part| part.records.last());
+        if let (Some(feed), Some(last)) = (self.feeds.get_mut(held.feed), last) {
+            feed.unclear_below = feed.unclear_below.max(last.number.saturating_add(1));
+        }
+    }
+
+    /// Counts what is about to be offered again, once each, where the sink cannot say if it has it.
+    fn count_resent(&mut self) {
+        let Some(held) = &self.hand else { return };
+        let (Some(feed), Some(part)) = (self.feeds.get_mut(held.feed), held.hand.part()) else {
+            return;
+        };
+        let (Some(first), Some(last)) = (part.records.first(), part.records.last()) else {
+            return;
+        };
+        if feed.expected.is_some() || first.number >= feed.unclear_below {
+            return;
+        }
+        let again = feed.resent_below..feed.unclear_below;
+        let numbers = part.records.iter().map(|record| record.number);
+        let count = numbers.filter(|number| again.contains(number)).count();
+        self.ledger.resent(count as u64);
+        let below = feed.unclear_below.min(last.number.saturating_add(1));
+        feed.resent_below = feed.resent_below.max(below);
     }
 
     fn stored(&mut self) {
@@ -47,8 +87,10 @@ impl Follower {
             *expected = last.saturating_add(1);
         }
         self.ledger.succeeded();
-        self.pass(index, step);
+        self.probing = Probing::Answered;
+        // First: an outage that is over tells how many waited for its end, these among them.
         self.recovered();
+        self.pass(index, step);
         self.let_go();
     }
 
@@ -98,8 +140,8 @@ impl Follower {
         let trail = feed.trail;
         let step = hand.set_aside(&numbers);
         self.refused_in_row = row;
-        self.pass(index, step);
         self.recovered();
+        self.pass(index, step);
         let what = What::DeadLettered {
             trail,
             count,
@@ -135,16 +177,14 @@ impl Follower {
     }
 
     fn retry(&mut self, reason: String, after: Option<std::time::Duration>) {
-        self.ledger.retried();
-        self.ledger.failed(reason.clone());
+        self.ledger.call_failed(reason.clone());
         let (now, patience) = (self.now(), self.options.outage_after);
         self.trouble
             .failed(now, reason, after, patience, &self.reporter);
     }
 
     fn blocked(&mut self, reason: String) {
-        self.ledger.retried();
-        self.ledger.failed(reason.clone());
+        self.ledger.call_failed(reason.clone());
         let now = self.now();
         self.trouble.blocked(now, reason, &self.reporter);
     }

@@ -10,6 +10,7 @@ use super::{
     feed::{Feed, Saving, Stage},
     follower::{Follower, Held},
     hand::{Hand, Step},
+    probe::Probing,
     source::GapKind,
     stats::Standing,
     trouble::Moment,
@@ -52,7 +53,7 @@ impl Follower {
         }
         self.save_all(Saving::Lazily);
         let due = self.feeds.iter().filter_map(Feed::save_due).min();
-        if self.trouble.state() != SinkState::Ok {
+        if self.trouble.state() != SinkState::Ok && self.probing == Probing::Answered {
             // The sink has answered since, and nothing waits on which it could fail again.
             self.recovered();
         }
@@ -71,19 +72,9 @@ impl Follower {
 
     /// Finds out where a feed begins; `None` when it could not.
     async fn place(&mut self, index: usize) -> Option<()> {
-        let feed = self.feeds.get_mut(index)?;
-        if feed.stage == Stage::Unread {
-            let loaded = feed.load(self.options.start_at, &self.reporter);
-            let (trail, next) = (feed.trail, feed.cursor.next);
-            if let Err(reason) = loaded {
-                self.feed_failed(index, reason);
-                return None;
-            }
-            self.ledger.place(trail, next, Standing::Guessed);
-        }
+        self.load(index)?;
         let Some(position) = self.ask(index).await else {
-            let oldest = self.feeds.get(index).and_then(Feed::peek);
-            self.ledger.oldest(oldest.as_deref().and_then(began));
+            self.look_at_oldest();
             return None;
         };
         let now = self.now();
@@ -92,11 +83,37 @@ impl Follower {
             self.feed_blocked(index, reason);
             return None;
         }
-        feed.trouble.recovered(now, || 0, &self.reporter);
+        let waited = || self.ledger.snapshot().pending;
+        feed.trouble.recovered(now, waited, &self.reporter);
         self.ledger
             .place(feed.trail, feed.cursor.next, Standing::Known);
         self.save(index, Saving::Lazily);
         Some(())
+    }
+
+    /// Reads the files of a feed, once; `None` when they cannot be.
+    pub(crate) fn load(&mut self, index: usize) -> Option<()> {
+        let feed = self.feeds.get_mut(index)?;
+        if feed.stage != Stage::Unread {
+            return Some(());
+        }
+        let loaded = feed.load(self.options.start_at, &self.reporter);
+        let (trail, next) = (feed.trail, feed.cursor.next);
+        if let Err(reason) = loaded {
+            self.feed_failed(index, reason);
+            return None;
+        }
+        self.ledger.place(trail, next, Standing::Guessed);
+        Some(())
+    }
+
+    /// Finds out how old the oldest record is that waits, while none is in hand.
+    pub(crate) fn look_at_oldest(&self) {
+        if self.hand.is_none() {
+            let oldest = self.feeds.iter().filter_map(Feed::peek);
+            let oldest = oldest.filter_map(|json| began(&json)).min();
+            self.ledger.oldest(oldest);
+        }
     }
 
     /// Asks the sink where it stands in a feed; `None` when it did not say.

@@ -12,7 +12,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::source::Source;
+use super::{probe::Asks, source::Source};
 use crate::{
     clock::{Clock, Timestamp},
     stats::{SinkState, SinkStats},
@@ -24,6 +24,7 @@ pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
     books: Mutex<Books>,
     moved: Condvar,
+    asks: Asks,
 }
 
 #[derive(Debug)]
@@ -41,6 +42,10 @@ struct Books {
     cursor_failures: u64,
     last_error: Option<String>,
     last_success: Option<Timestamp>,
+    last_attempt: Option<Timestamp>,
+    /// What the sink answered last; `None` before its first answer.
+    answer: Option<Result<(), String>>,
+    resent: u64,
     oldest: Option<Timestamp>,
     /// Changes that somebody may wait for.
     changes: u64,
@@ -98,6 +103,7 @@ impl Ledger {
         Self {
             clock,
             moved: Condvar::new(),
+            asks: Asks::default(),
             books: Mutex::new(Books {
                 name,
                 kind: "",
@@ -111,6 +117,9 @@ impl Ledger {
                 cursor_failures: 0,
                 last_error: None,
                 last_success: None,
+                last_attempt: None,
+                answer: None,
+                resent: 0,
                 oldest: None,
                 changes: 0,
             }),
@@ -187,7 +196,45 @@ impl Ledger {
         self.changed(books);
     }
 
-    /// Counts a failed call.
+    /// Who waits for a test of the sink.
+    pub(crate) fn asks(&self) -> Asks {
+        self.asks.clone()
+    }
+
+    /// What the sink answered last, or `None` when it never did.
+    pub(crate) fn answer(&self) -> Option<Result<(), String>> {
+        self.books().answer.clone()
+    }
+
+    /// Notes that the sink would take batches.
+    pub(crate) fn answered(&self) {
+        let mut books = self.books();
+        books.answer = Some(Ok(()));
+        self.changed(books);
+    }
+
+    /// Notes that a call begins.
+    pub(crate) fn attempted(&self) {
+        let now = self.clock.now();
+        self.books().last_attempt = Some(now);
+    }
+
+    /// Counts records that were offered again, and may be there twice.
+    pub(crate) fn resent(&self, records: u64) {
+        let mut books = self.books();
+        books.resent = books.resent.saturating_add(records);
+    }
+
+    /// Counts a failed call and keeps why it failed.
+    pub(crate) fn call_failed(&self, reason: String) {
+        let mut books = self.books();
+        books.retries = books.retries.saturating_add(1);
+        books.answer = Some(Err(reason.clone()));
+        books.last_error = Some(reason);
+        self.changed(books);
+    }
+
+    /// Counts a try that failed before the sink was called.
     pub(crate) fn retried(&self) {
         let mut books = self.books();
         books.retries = books.retries.saturating_add(1);
@@ -214,7 +261,10 @@ impl Ledger {
 
     /// Notes that the sink confirmed something.
     pub(crate) fn succeeded(&self) {
-        self.books().last_success = Some(self.clock.now());
+        let now = self.clock.now();
+        let mut books = self.books();
+        books.last_success = Some(now);
+        books.answer = Some(Ok(()));
     }
 
     /// Sets how delivery stands.
@@ -259,7 +309,9 @@ impl Ledger {
             panics: books.panics,
             cursor_failures: books.cursor_failures,
             last_error: books.last_error.clone(),
+            last_attempt: books.last_attempt,
             last_success: books.last_success,
+            resent: books.resent,
             lag: books.oldest.map(|oldest| now.since(oldest)),
         }
     }

@@ -40,11 +40,13 @@ struct Team {
     workers: Vec<Worker>,
 }
 
+/// One sink's follower, from outside.
 #[derive(Debug, Clone)]
-struct Worker {
-    name: SinkName,
-    control: watch::Sender<Control>,
-    ledger: Arc<Ledger>,
+pub(super) struct Worker {
+    pub(super) name: SinkName,
+    pub(super) control: watch::Sender<Control>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) call_timeout: Duration,
 }
 
 /// What one sink has not got.
@@ -111,6 +113,7 @@ impl Supervisor {
             sources: team.sources.clone(),
             ..Control::default()
         });
+        let call_timeout = options.call_timeout;
         let make = {
             let (name, around) = (name.to_string(), self.around.clone());
             let (orders, ledger) = (control.subscribe(), Arc::clone(&ledger));
@@ -121,6 +124,7 @@ impl Supervisor {
             name,
             control,
             ledger,
+            call_timeout,
         });
         Ok(())
     }
@@ -263,6 +267,10 @@ impl Supervisor {
         // They stay in the team: what they counted can still be read.
         let workers = self.team().workers.clone();
         stop(&workers, timeout)
+    }
+
+    pub(super) fn workers(&self) -> Vec<Worker> {
+        self.team().workers.clone()
     }
 
     fn order(&self, name: &SinkName, order: impl FnOnce(&mut Control)) -> bool {

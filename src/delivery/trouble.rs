@@ -16,16 +16,27 @@ pub(crate) struct Trouble {
     backoff: Backoff,
     retry_at: Option<Instant>,
     outage: Option<Outage>,
-    blocked: Option<Timestamp>,
     log: Throttle,
 }
 
+/// From the first failure to the first success: one record, when it is over.
 #[derive(Debug)]
 struct Outage {
     since: Instant,
     start: Timestamp,
     cause: String,
-    told: bool,
+    kind: Kind,
+}
+
+/// What an outage is, as far as it is known; it only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// It may pass before anybody would have noticed.
+    Short,
+    /// It lasts.
+    Long,
+    /// Somebody must act.
+    Blocked,
 }
 
 /// The moment of an answer, on both clocks.
@@ -43,7 +54,6 @@ impl Trouble {
             backoff: Backoff::new(),
             retry_at: None,
             outage: None,
-            blocked: None,
             log: Throttle::default(),
         }
     }
@@ -59,17 +69,15 @@ impl Trouble {
     }
 
     /// How this fares.
-    pub(crate) const fn state(&self) -> SinkState {
-        if self.blocked.is_some() {
-            SinkState::Blocked
-        } else if self.outage.is_some() {
-            SinkState::Retrying
-        } else {
-            SinkState::Ok
+    pub(crate) fn state(&self) -> SinkState {
+        match self.outage.as_ref().map(|outage| outage.kind) {
+            None => SinkState::Ok,
+            Some(Kind::Blocked) => SinkState::Blocked,
+            Some(_) => SinkState::Retrying,
         }
     }
 
-    /// A passing fault. Reported as an outage once it has lasted `patience`.
+    /// A passing fault. It is an outage once it has lasted `patience`.
     ///
     /// What was blocked stays so until it works: another fault does not mean it was repaired.
     pub(crate) fn failed(
@@ -88,27 +96,20 @@ impl Trouble {
         if let Some(failures) = self.log.pass(now.instant) {
             reporter.log_failure(&cause, failures);
         }
-        let outage = self.outage.get_or_insert_with(|| Outage {
-            since: now.instant,
-            start: now.at,
-            cause: String::new(),
-            told: false,
-        });
-        outage.cause = cause;
-        if !outage.told && now.instant.saturating_duration_since(outage.since) >= patience {
-            outage.told = true;
-            reporter.tell(What::OutageBegan {
-                start: outage.start,
-                cause: outage.cause.clone(),
-            });
+        let outage = self.outage(now);
+        if now.instant.saturating_duration_since(outage.since) >= patience {
+            outage.kind = outage.kind.max(Kind::Long);
         }
+        outage.cause = cause;
     }
 
     /// Somebody must act. Reported once, at once.
     pub(crate) fn blocked(&mut self, now: Moment, reason: String, reporter: &Reporter) {
         self.retry_at = Some(now.instant + self.backoff.blocked());
-        if self.blocked.is_none() {
-            self.blocked = Some(now.at);
+        let outage = self.outage(now);
+        outage.cause.clone_from(&reason);
+        if outage.kind != Kind::Blocked {
+            outage.kind = Kind::Blocked;
             reporter.tell(What::Blocked {
                 start: now.at,
                 reason,
@@ -125,11 +126,8 @@ impl Trouble {
     ) {
         self.backoff.reset();
         self.retry_at = None;
-        if let Some(start) = self.blocked.take() {
-            reporter.tell(What::Unblocked { start, end: now.at });
-        }
         if let Some(outage) = self.outage.take()
-            && outage.told
+            && outage.kind > Kind::Short
         {
             reporter.tell(What::OutageEnded {
                 start: outage.start,
@@ -138,5 +136,14 @@ impl Trouble {
                 waited: waited(),
             });
         }
+    }
+
+    fn outage(&mut self, now: Moment) -> &mut Outage {
+        self.outage.get_or_insert_with(|| Outage {
+            since: now.instant,
+            start: now.at,
+            cause: String::new(),
+            kind: Kind::Short,
+        })
     }
 }

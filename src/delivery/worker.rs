@@ -75,6 +75,7 @@ struct Leaving(Arc<Ledger>);
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.0.state(SinkState::Stopped);
+        self.0.asks().close();
     }
 }
 

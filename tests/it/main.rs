@@ -96,6 +96,9 @@ mod session_key;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod sinks_asked;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod skipped;
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod files;
 mod model;
 mod plain;
 mod positions;
+mod probes;
 mod refusals;
 mod replays;
 mod threads;

@@ -106,8 +106,9 @@ impl Script {
         self.shared.state.change(|state| state.next.extend(answers));
     }
 
-    /// Answers every call that has no answer of its own with this; questions for the position too,
-    /// as far as it makes sense: a destination that is down is down for them as well.
+    /// Answers every call that has no answer of its own with this; tests, and questions for the
+    /// position and of a probe too, as far as it makes sense: a destination that is down is down for
+    /// them as well.
     pub fn always(&self, answer: Answer) {
         self.shared.state.change(|state| state.always = answer);
     }
@@ -310,6 +311,24 @@ impl Sink for ScriptedSink {
                 play_fault(&self.script, always).await?;
             }
             self.sink.position(origin).await
+        })
+    }
+
+    fn probe(&mut self) -> SinkFuture<'_, ()> {
+        Box::pin(async {
+            let always = self.script.state().always;
+            if matches!(always, Answer::Retry | Answer::Block | Answer::Hang) {
+                play_fault(&self.script, always).await?;
+            }
+            self.sink.probe().await
+        })
+    }
+
+    fn test<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
+        Box::pin(async {
+            let always = self.script.state().always;
+            play_fault(&self.script, always).await?;
+            self.sink.test(batch).await
         })
     }
 
