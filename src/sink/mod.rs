@@ -42,8 +42,12 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 #[cfg(feature = "file")]
 pub use self::file::{FileSink, FileSinkBuilder, FileSinkError};
+#[cfg(feature = "postgres")]
+pub use self::sql::PostgresSink;
 #[cfg(feature = "sqlite")]
 pub use self::sql::SqliteSink;
+#[cfg(feature = "_sql")]
+pub use self::sql::tables;
 #[cfg(feature = "_sql")]
 pub use crate::sql::{TablePrefix, TablePrefixError};
 use crate::{
@@ -102,6 +106,14 @@ pub trait Sink: Send + 'static {
 
     /// Stores all records of a batch, or none.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()>;
+
+    /// What somebody should see to before it becomes a fault, for a person; no secrets. Default:
+    /// nothing. Records are delivered all the same.
+    ///
+    /// Asked seldom: it may cost the destination a look at itself.
+    fn concerns(&mut self) -> SinkFuture<'_, Vec<String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Called once before the sink is dropped at an orderly shutdown.
     fn close(&mut self) -> SinkFuture<'_, ()> {

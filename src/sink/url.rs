@@ -3,6 +3,7 @@
 //! | address | sink | options |
 //! |---|---|---|
 //! | `sqlite://audit.db`, `sqlite:///var/lib/docs/audit.db` | [`SqliteSink`](super::SqliteSink) | `prefix=audit_` |
+//! | `postgres://user:password@host:5432/database` | [`PostgresSink`](super::PostgresSink) | `schema=public`, `prefix=audit_`, `sslmode=verify-full`, `ca=`, `cert=`, `key=`, `password_file=` |
 //! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `format=ecs`, `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
@@ -75,11 +76,7 @@ macro_rules! scheme {
 const SCHEMES: [Scheme; 15] = [
     scheme!("file", "file", file::from_address),
     scheme!("sqlite", "sqlite", sql::sqlite::from_address),
-    scheme!("postgres", "postgres", |address, _| Err(UrlError::new(
-        "scheme",
-        address.scheme,
-        "not built yet"
-    ))),
+    scheme!("postgres", "postgres", sql::postgres::from_address),
     scheme!("mysql", "mysql", |address, _| Err(UrlError::new(
         "scheme",
         address.scheme,

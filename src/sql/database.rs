@@ -81,6 +81,23 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// What the owner of the tables does beside the migrations, and for the role of a service; says
+    /// what was done.
+    fn prepare(
+        &self,
+        connection: &mut Connection<Self>,
+        service_role: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<String>, OpenError>> + Send;
+
+    /// What somebody should see to, although records are delivered. Default: nothing.
+    fn concerns(
+        &self,
+        connection: &mut Connection<Self>,
+    ) -> impl Future<Output = sqlx::Result<Vec<String>>> + Send {
+        let _ = connection;
+        async { Ok(Vec::new()) }
+    }
+
     /// Begins a transaction that writes.
     fn begin<'c>(
         &self,

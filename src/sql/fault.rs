@@ -22,7 +22,6 @@ pub(crate) const ALTERED: &str = "the tables are not as tower-audit made them: \
                                   restore them, or give another prefix";
 
 /// What an answer of a server may be at most in a reason.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 const MAX_FOREIGN_BYTES: usize = 256;
 
 /// Why the tables could not be reached, made or used.
@@ -33,7 +32,6 @@ pub(crate) enum OpenError {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// A person must act; says what is wrong and the way out.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
     #[error("{0}")]
     Repair(String),
 }
@@ -41,10 +39,10 @@ pub(crate) enum OpenError {
 /// An error as a reason, with the way out if there is one. Never holds text of a record.
 pub(crate) fn reason(error: &sqlx::Error, fault: Fault) -> String {
     let what = match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Database(error) => foreign(error.message()),
         // What could not be encoded may be quoted in its message.
         sqlx::Error::Encode(_) => "a value cannot be bound".to_owned(),
-        other => other.to_string(),
+        other => foreign(&other.to_string()),
     };
     match fault {
         Fault::Repair(way_out) => format!("{what}; {way_out}"),
@@ -53,7 +51,6 @@ pub(crate) fn reason(error: &sqlx::Error, fault: Fault) -> String {
 }
 
 /// What a server said, without what could confuse a terminal or fill a log.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn foreign(text: &str) -> String {
     let mut clean: String = text
         .chars()

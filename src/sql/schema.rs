@@ -36,11 +36,13 @@ pub(crate) enum SchemaError {
         .found.major, .found.minor, .known.major
     )]
     Newer { found: Version, known: Version },
+    #[cfg(feature = "sqlite")]
     #[error(
         "there are no audit tables with this prefix: check the address and the prefix, \
          or let a service deliver to it first"
     )]
     Missing,
+    #[cfg(feature = "sqlite")]
     #[error(
         "the tables have format {}.{}, older than {}.{}: let a service with this version deliver \
          to it first, which brings them up to date",
@@ -49,7 +51,17 @@ pub(crate) enum SchemaError {
     Older { found: Version, known: Version },
 }
 
+/// What PostgreSQL stores need, oldest first.
+#[cfg(feature = "postgres")]
+pub(crate) const POSTGRES: &[Migration] = &[Migration {
+    number: 1,
+    name: "0001_records",
+    version: Version { major: 1, minor: 0 },
+    sql: include_str!("../../migrations/postgres/0001_records.sql"),
+}];
+
 /// What SQLite stores need, oldest first.
+#[cfg(feature = "sqlite")]
 pub(crate) const SQLITE: &[Migration] = &[Migration {
     number: 1,
     name: "0001_records",
@@ -82,6 +94,7 @@ pub(crate) fn missing(
 }
 
 /// Whether a store with this version can be read as it is.
+#[cfg(feature = "sqlite")]
 pub(crate) fn readable(
     migrations: &'static [Migration],
     found: Option<Version>,
@@ -95,13 +108,14 @@ pub(crate) fn readable(
     }
 }
 
-fn newest(migrations: &[Migration]) -> Version {
+/// The version that this program makes.
+pub(crate) fn newest(migrations: &[Migration]) -> Version {
     migrations
         .last()
         .map_or(Version { major: 0, minor: 0 }, |step| step.version)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;
 

@@ -116,6 +116,51 @@ mod sqlite {
     sink_conformance!(conforms, fresh());
 }
 
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::rc::Rc;
+
+    use sqlx::Row;
+
+    use super::*;
+    use crate::support::postgres::{Place, place};
+
+    fn fresh(place: Place) -> Destination {
+        let place = Rc::new(place);
+        let there = Rc::clone(&place);
+        Destination::new(
+            move || {
+                let sink = place.sink();
+                async move { Box::new(sink) as Box<dyn Sink> }
+            },
+            move || {
+                let place = Rc::clone(&there);
+                async move {
+                    let mut connection = place.connect().await;
+                    let sql =
+                        "SELECT trail, number, json::text FROM audit_records ORDER BY arrival";
+                    let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+                    let stored = |row: &sqlx::postgres::PgRow| {
+                        let number = u64::try_from(row.get::<i64, _>(1)).unwrap();
+                        Stored::new(row.get(0), number, row.get::<String, _>(2))
+                    };
+                    rows.iter().map(stored).collect()
+                }
+            },
+        )
+    }
+
+    // Not the macro: without a server there is no destination to make.
+    #[tokio::test]
+    async fn conforms() {
+        if place().is_none() {
+            return;
+        }
+        let destination = || fresh(place().expect("it was there"));
+        conformance::run(destination).await.unwrap();
+    }
+}
+
 /// A sink with one fault.
 struct Faulty {
     store: MemoryStore,

@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Deliver the records of a journal to a sink, once
     #[command(after_help = REPLAY)]
     Replay(ReplayArgs),
+    /// Make the tables of a database, or bring them up to date, as their owner
+    #[command(after_help = MIGRATE)]
+    Migrate(MigrateArgs),
     /// Check a policy file, and show what it makes of a request
     #[command(after_help = POLICY)]
     Policy(PolicyArgs),
@@ -108,6 +111,15 @@ A sink that keeps its own position gets only what it has not. The cursors of a s
 moved, and it may run meanwhile. With --dead, what a sink refused is delivered again, from the
 dead letters kept under its name; the file stays: remove it when all went well.
 Exit codes: 0 everything is delivered, 1 some records were refused or are gone, 2 it was given up.";
+
+const MIGRATE: &str = "\
+Examples:
+  tower-audit migrate sqlite://audit.db
+  tower-audit migrate 'postgres://owner@db.example/docs?password_file=/run/secrets/owner' --service-role docs
+
+For the owner of the tables, at each deployment and at least once a year: PostgreSQL's records have a
+part for each month, and 12 months ahead are made. The role that the service logs in with gets the
+rights to insert and to select, and no others. A service may run meanwhile.";
 
 const POLICY: &str = "\
 Examples:
@@ -205,6 +217,16 @@ pub(crate) struct SessionHashArgs {
     /// The file with the service's key; without it the environment is asked
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MigrateArgs {
+    /// The database, such as postgres://owner@db.example/docs
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The role that the service logs in with: it may insert and select, no more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service_role: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,6 +6,7 @@
 mod args;
 mod exit;
 mod filter;
+mod migrate;
 mod output;
 mod policy;
 mod query;
@@ -40,13 +41,14 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Tail(args) => block_on(tail::run(&args, output)),
         Command::SessionHash(args) => session_hash::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
+        Command::Migrate(args) => block_on(migrate::run(&args, output)),
         Command::Policy(args) => policy::run(&args, output),
     }
 }
 
 fn block_on(work: impl Future<Output = Result<End, Failure>>) -> Result<End, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build();
     runtime
         .map_err(|error| Failure::new("cannot start", error))?

@@ -3,11 +3,16 @@
 //! [`SqlSink`] is the sink, for any [`Database`]; each database has a public type around it, with
 //! its own settings.
 
+#[cfg(feature = "postgres")]
+pub(super) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(super) mod sqlite;
+pub mod tables;
 
 use std::{collections::BTreeMap, fmt};
 
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresSink;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteSink;
 use super::{Batch, Limits, SinkError};
@@ -123,6 +128,14 @@ impl<D: Database> SqlSink<D> {
         }
     }
 
+    async fn concerns(&mut self) -> Result<Vec<String>, SinkError> {
+        let mut opened = self.take_connection().await?;
+        let concerns = self.database.concerns(&mut opened.connection).await;
+        let concerns = concerns.map_err(|error| self.explain(&error))?;
+        self.opened = Some(opened);
+        Ok(concerns)
+    }
+
     async fn close(&mut self) -> Result<(), SinkError> {
         let Some(opened) = self.opened.take() else {
             return Ok(());
@@ -219,6 +232,10 @@ macro_rules! sink_over_tables {
 
             fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
                 Box::pin(self.0.store(batch, End::Commit))
+            }
+
+            fn concerns(&mut self) -> SinkFuture<'_, Vec<String>> {
+                Box::pin(self.0.concerns())
             }
 
             fn close(&mut self) -> SinkFuture<'_, ()> {

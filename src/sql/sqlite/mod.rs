@@ -112,6 +112,19 @@ impl Database for SqliteDatabase {
         apply(connection, &self.prefix, step).await
     }
 
+    async fn prepare(
+        &self,
+        _connection: &mut SqliteConnection,
+        service_role: Option<&str>,
+    ) -> Result<Vec<String>, OpenError> {
+        match service_role {
+            None => Ok(Vec::new()),
+            Some(_) => Err(OpenError::Repair(
+                "SQLite has no roles: who may write is said by the mode of the file".to_owned(),
+            )),
+        }
+    }
+
     async fn begin<'c>(
         &self,
         connection: &'c mut SqliteConnection,

@@ -1,6 +1,6 @@
 //! What several subjects need.
 
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "sqlite", feature = "postgres"))]
 pub(crate) mod batches;
 #[cfg(all(feature = "testing", feature = "axum"))]
 pub(crate) mod curious;
@@ -9,8 +9,10 @@ pub(crate) mod curious;
 #[expect(dead_code, reason = "the crash test needs more of it")]
 pub(crate) mod found;
 pub(crate) mod namings;
-pub(crate) mod project;
 #[expect(dead_code, reason = "not every feature has a server to speak to")]
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+pub(crate) mod project;
 pub(crate) mod services;
 #[cfg(all(feature = "testing", feature = "axum"))]
 pub(crate) mod web;
