@@ -9,6 +9,7 @@
 
 mod network;
 mod secret;
+pub(crate) mod units;
 
 use std::{fmt, path::PathBuf};
 

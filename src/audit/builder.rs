@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     Audit,
+    config::Given,
     keeper::Rhythm,
     listening::Listening,
     outbox,
@@ -43,6 +44,7 @@ use super::{
 /// | `outbox` (feature `sqlite`) | none |
 /// | [`hash_key`](Self::hash_key) | from `AUDIT_SESSION_KEY` |
 /// | `tracing` (feature `tracing`) | not listened to |
+/// | [`environment`](Self::environment), [`config_file`](Self::config_file) | not read |
 #[must_use = "nothing runs until start() is called"]
 #[derive(Debug)]
 pub struct AuditBuilder {
@@ -62,6 +64,7 @@ pub struct AuditBuilder {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) disk: SharedDisk,
+    pub(super) given: Given,
 }
 
 /// What a start does with a trail whose sealed data was changed.
@@ -160,6 +163,7 @@ impl AuditBuilder {
             clock: Arc::new(SystemClock::new()),
             ids: Arc::new(SystemIds::new()),
             disk: Arc::new(StdDisk),
+            given: Given::default(),
         }
     }
 

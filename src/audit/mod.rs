@@ -4,6 +4,7 @@ mod about;
 mod adoption;
 mod builder;
 mod commit;
+mod config;
 mod health;
 mod keeper;
 mod key;
@@ -110,6 +111,31 @@ impl Audit {
     /// OpenTelemetry's terms).
     pub fn builder(service: impl Into<String>) -> AuditBuilder {
         AuditBuilder::new(service.into())
+    }
+
+    /// Begins the configuration of a trail as a deployment says it: [`builder`](Self::builder), with
+    /// [`environment`](AuditBuilder::environment).
+    ///
+    /// This is what a deployed service begins with. Without any variable it keeps its trail in
+    /// `./audit` and ships it nowhere; `AUDIT_DIR` and `AUDIT_SINKS` say where else.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use tower_audit::Audit;
+    ///
+    /// // AUDIT_DIR=/var/lib/docs/audit
+    /// // AUDIT_SINKS="sqlite:///var/lib/docs/audit.db otlp+grpc://collector:4317"
+    /// let audit = Audit::from_env("docs").version(env!("CARGO_PKG_VERSION")).start().await?;
+    ///
+    /// // A sink that does not answer keeps no service from starting; this tells of it.
+    /// for sink in audit.sinks().report(Duration::from_secs(5)).await {
+    ///     eprintln!("{sink}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn from_env(service: impl Into<String>) -> AuditBuilder {
+        Self::builder(service).environment()
     }
 
     /// Appends a record to the journal's buffer, whose group is written within 5 ms. Never waits.

@@ -15,6 +15,7 @@ use super::{
     Audit, Handle, OnDamage, Parts,
     about::{self, Facts},
     builder::{AuditBuilder, SinkToAdd},
+    config,
     keeper::{Duties, Keeper, Shared},
     key,
 };
@@ -70,9 +71,12 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
 }
 
 pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
+    let builder = config::resolve(builder)?;
     check(&builder)?;
     let names = builder.names()?;
-    let hash_key = key::choose(builder.hash_key.clone(), std::env::var_os)?;
+    let hash_key = key::choose(builder.hash_key.clone(), |name| {
+        builder.given.variables.key(name)
+    })?;
     let duties = Duties::new();
     let base = base(&builder, &duties);
     let opened = open(&base, builder.on_damage)?;

@@ -23,7 +23,7 @@ mod elsewhere;
 mod error;
 mod explain;
 #[cfg(feature = "toml")]
-mod file;
+pub(crate) mod file;
 mod free_text;
 mod keys;
 mod names;

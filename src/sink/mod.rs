@@ -27,6 +27,7 @@
 mod file;
 #[cfg(feature = "_http")]
 mod http;
+mod named;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "_sql")]

@@ -8,7 +8,7 @@
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
 //! working directory. Sizes are a number with `KB`, `MB`, `GB` (powers of 1000), `KiB`, `MiB`,
-//! `GiB` (powers of 1024) or without a unit (bytes); times a number with `s`, `m`, `h` or `d`.
+//! `GiB` (powers of 1024) or without a unit (bytes); times a number with `ms`, `s`, `m`, `h` or `d`.
 //! `%20` and the like stand for the byte they name, in the location and in values.
 //!
 //! Nothing is guessed: an unknown scheme or option, an option given twice, a bad value is an
@@ -19,6 +19,7 @@
 use super::file;
 #[cfg(feature = "http")]
 use super::http;
+pub use super::named::{ListError, Named, named};
 #[cfg(feature = "otlp")]
 use super::otlp;
 #[cfg(feature = "_sql")]

@@ -3,7 +3,7 @@
 //! The text is walked as a tree of values with their places, not deserialised into types: so every
 //! mistake is told with its line, its key and what would be right.
 
-mod read;
+pub(crate) mod read;
 mod rule;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -51,10 +51,7 @@ impl Policy {
     /// held against the catalogue when a trail starts.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
         let root = DeTable::parse(text).map_err(|error| Wrong::syntax(&error).place(text))?;
-        let root = root.get_ref();
-        let policy = policy(root, text).map_err(|wrong| wrong.place(text))?;
-        check::rules(&policy).map_err(|error| placed(error, root, text))?;
-        Ok(policy)
+        from_table(root.get_ref(), text)
     }
 
     /// The policy that a TOML file says. Only with the feature `toml`.
@@ -76,6 +73,13 @@ impl Policy {
             ..error
         })
     }
+}
+
+/// The policy that a table of a text says.
+pub(crate) fn from_table(root: &DeTable<'_>, text: &str) -> Result<Policy, PolicyError> {
+    let policy = policy(root, text).map_err(|wrong| wrong.place(text))?;
+    check::rules(&policy).map_err(|error| placed(error, root, text))?;
+    Ok(policy)
 }
 
 fn policy(root: &DeTable<'_>, text: &str) -> Read<Policy> {

@@ -8,22 +8,22 @@ use toml::{
 
 use crate::policy::PolicyError;
 
-pub(super) type Key<'a> = Spanned<DeString<'a>>;
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+pub(crate) type Key<'a> = Spanned<DeString<'a>>;
+pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// A wrong value.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// Where it begins, in bytes.
-    pub(super) at: usize,
-    pub(super) key: Option<String>,
-    pub(super) reason: String,
+    pub(crate) at: usize,
+    pub(crate) key: Option<String>,
+    pub(crate) reason: String,
 }
 
-pub(super) type Read<T> = Result<T, Wrong>;
+pub(crate) type Read<T> = Result<T, Wrong>;
 
 impl Wrong {
-    pub(super) fn new(value: &Value<'_>, key: &str, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(value: &Value<'_>, key: &str, reason: impl Into<String>) -> Self {
         Self {
             at: value.span().start,
             key: Some(key.to_owned()),
@@ -42,7 +42,7 @@ impl Wrong {
     }
 
     /// No such key.
-    pub(super) fn unknown(key: &Key<'_>, within: &str, known: &[&str]) -> Self {
+    pub(crate) fn unknown(key: &Key<'_>, within: &str, known: &[&str]) -> Self {
         let name = clean(key.get_ref());
         let reason = format!("unknown key; expected one of: {}", known.join(", "));
         Self {
@@ -53,7 +53,7 @@ impl Wrong {
     }
 
     /// What the file's text does not even begin to say.
-    pub(super) fn syntax(error: &toml::de::Error) -> Self {
+    pub(crate) fn syntax(error: &toml::de::Error) -> Self {
         Self {
             at: error.span().map_or(0, |span| span.start),
             key: None,
@@ -61,7 +61,7 @@ impl Wrong {
         }
     }
 
-    pub(super) fn place(self, text: &str) -> PolicyError {
+    pub(crate) fn place(self, text: &str) -> PolicyError {
         let (line, column) = place(text, self.at);
         PolicyError {
             line: Some(line),
@@ -73,7 +73,7 @@ impl Wrong {
 }
 
 /// Line and character of a byte, both from 1 on.
-pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count().saturating_add(1);
     let start = before
@@ -90,17 +90,17 @@ fn clean(text: &str) -> String {
     text.to_string()
 }
 
-pub(super) fn flag(value: &Value<'_>, key: &str) -> Read<bool> {
+pub(crate) fn flag(value: &Value<'_>, key: &str) -> Read<bool> {
     let flag = value.get_ref().as_bool();
     flag.ok_or_else(|| Wrong::typed(value, key, "true or false"))
 }
 
-pub(super) fn text<'a>(value: &'a Value<'_>, key: &str) -> Read<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value<'_>, key: &str) -> Read<&'a str> {
     let text = value.get_ref().as_str();
     text.ok_or_else(|| Wrong::typed(value, key, "a text"))
 }
 
-pub(super) fn number(value: &Value<'_>, key: &str) -> Read<u32> {
+pub(crate) fn number(value: &Value<'_>, key: &str) -> Read<u32> {
     let Some(number) = value.get_ref().as_integer() else {
         return Err(Wrong::typed(value, key, "a whole number"));
     };
@@ -108,13 +108,13 @@ pub(super) fn number(value: &Value<'_>, key: &str) -> Read<u32> {
         .map_err(|error| Wrong::new(value, key, format!("{number}: {error}")))
 }
 
-pub(super) fn table<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<&'a DeTable<'i>> {
+pub(crate) fn table<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<&'a DeTable<'i>> {
     let table = value.get_ref().as_table();
     table.ok_or_else(|| Wrong::typed(value, key, "a table"))
 }
 
 /// The tables of `[[key]]`.
-pub(super) fn tables<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<Vec<&'a Value<'i>>> {
+pub(crate) fn tables<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<Vec<&'a Value<'i>>> {
     match value.get_ref().as_array() {
         Some(array) if array.iter().all(|item| item.get_ref().is_table()) => {
             Ok(array.iter().collect())
@@ -127,7 +127,7 @@ pub(super) fn tables<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<Vec<&'a Va
 }
 
 /// One value, or a list with at least one.
-pub(super) fn items<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<Vec<&'a Value<'i>>> {
+pub(crate) fn items<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<Vec<&'a Value<'i>>> {
     match value.get_ref().as_array() {
         None => Ok(vec![value]),
         Some(array) if array.is_empty() => {
@@ -139,13 +139,13 @@ pub(super) fn items<'a, 'i>(value: &'a Value<'i>, key: &str) -> Read<Vec<&'a Val
 }
 
 /// One text, or a list with at least one.
-pub(super) fn texts<'a>(value: &'a Value<'_>, key: &str) -> Read<Vec<&'a str>> {
+pub(crate) fn texts<'a>(value: &'a Value<'_>, key: &str) -> Read<Vec<&'a str>> {
     let items = items(value, key)?;
     items.into_iter().map(|item| text(item, key)).collect()
 }
 
 /// One of these words.
-pub(super) fn word<T: Copy>(value: &Value<'_>, key: &str, words: &[(&str, T)]) -> Read<T> {
+pub(crate) fn word<T: Copy>(value: &Value<'_>, key: &str, words: &[(&str, T)]) -> Read<T> {
     let given = text(value, key)?;
     match words.iter().find(|(word, _)| *word == given) {
         Some((_, meaning)) => Ok(*meaning),
@@ -159,7 +159,7 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, key: &str, words: &[(&str, T)]) -
 }
 
 /// Some of these words.
-pub(super) fn words<T: Copy>(value: &Value<'_>, key: &str, words: &[(&str, T)]) -> Read<Vec<T>> {
+pub(crate) fn words<T: Copy>(value: &Value<'_>, key: &str, words: &[(&str, T)]) -> Read<Vec<T>> {
     let items = items(value, key)?;
     items
         .into_iter()

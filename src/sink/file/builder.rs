@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{FileSink, compress, rotate::Rotation, units};
+use super::{FileSink, compress, rotate::Rotation};
 use crate::{
-    address::{Address, UrlError},
+    address::{Address, UrlError, units},
     format::Format,
     sink::{Sink, format_option},
 };

@@ -13,7 +13,6 @@ mod faulty;
 mod line;
 mod rotate;
 mod tail;
-mod units;
 
 use std::{
     fs::File,

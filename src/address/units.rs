@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// What [`size`] reads, for messages.
-pub(super) const SIZE: &str = "write a size such as 100MB (a million bytes each), 64MiB or 1048576";
+pub(crate) const SIZE: &str = "write a size such as 100MB (a million bytes each), 64MiB or 1048576";
 
 /// Bytes: a number alone, or with KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024).
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let factor = match unit {
         "" | "B" => 1,
@@ -22,20 +22,21 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 /// What [`age`] reads, for messages.
-pub(super) const AGE: &str = "write a time such as 30s, 15m, 12h or 7d";
+pub(crate) const AGE: &str = "write a time such as 500ms, 30s, 15m, 12h or 7d";
 
-/// A time: a number with s, m, h or d.
-pub(super) fn age(text: &str) -> Option<Duration> {
+/// A time: a number with ms, s, m, h or d.
+pub(crate) fn age(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        "d" => 24 * 60 * 60 * 1000,
         _ => return None,
     };
-    let seconds = number.checked_mul(factor).filter(|seconds| *seconds > 0)?;
-    Some(Duration::from_secs(seconds))
+    let millis = number.checked_mul(factor).filter(|millis| *millis > 0)?;
+    Some(Duration::from_millis(millis))
 }
 
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
@@ -67,12 +68,13 @@ mod tests {
             assert_eq!(size(text), expected, "{text}");
         }
         for (text, expected) in [
-            ("90s", Some(90)),
-            ("2h", Some(7200)),
+            ("250ms", Some(250)),
+            ("90s", Some(90_000)),
+            ("2h", Some(7_200_000)),
             ("0d", None),
             ("5", None),
         ] {
-            assert_eq!(age(text), expected.map(Duration::from_secs), "{text}");
+            assert_eq!(age(text), expected.map(Duration::from_millis), "{text}");
         }
     }
 }
