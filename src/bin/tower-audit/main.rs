@@ -1,7 +1,7 @@
 //! The `tower-audit` command: looks at audit trails and stores from outside.
 //!
 //! It uses the public interface of the crate only, takes no lock that a service could miss, and
-//! changes nothing but what `replay` is told to fill.
+//! changes nothing but what `replay` is told to fill and `migrate` to prepare.
 
 mod args;
 mod exit;

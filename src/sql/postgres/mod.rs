@@ -143,6 +143,12 @@ const SETTINGS: &str = "SELECT current_setting('server_encoding'), \
     CASE current_setting('synchronous_commit') \
         WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END";
 
+/// Whether a table is there. Not `to_regclass`: within a transaction that goes on believing what it
+/// found missing before it waited for a lock.
+const TABLE: &str = "SELECT 1 FROM pg_class AS class \
+    JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace \
+    WHERE namespace.nspname = $1 AND class.relname = $2";
+
 async fn set_up(connection: &mut PgConnection) -> Result<(), OpenError> {
     let row = sqlx::query(SETTINGS).fetch_one(connection).await?;
     let encoding: String = row.try_get(0)?;
@@ -182,12 +188,12 @@ impl Database for PostgresDatabase {
 
     async fn version(&self, connection: &mut PgConnection) -> sqlx::Result<Option<Version>> {
         let names = &self.names;
-        let table: bool = sqlx::query("SELECT to_regclass($1) IS NOT NULL")
-            .bind(format!("{names}schema"))
-            .fetch_one(&mut *connection)
-            .await?
-            .try_get(0)?;
-        if !table {
+        let table = sqlx::query(TABLE)
+            .bind(names.schema.as_str())
+            .bind(format!("{}schema", names.prefix))
+            .fetch_optional(&mut *connection)
+            .await?;
+        if table.is_none() {
             return Ok(None);
         }
         let newest = format!(

@@ -45,6 +45,11 @@ const AHEAD: &str = "generate_series( \
     date_trunc('month', now() AT TIME ZONE 'UTC') + interval '12 months', \
     interval '1 month') AS month";
 
+/// The names of the parts that are there, without what they begin with: `$2`, in the schema `$1`.
+const MADE: &str = "SELECT substr(class.relname::text, length($2) + 1) FROM pg_class AS class \
+    JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace \
+    WHERE namespace.nspname = $1 AND starts_with(class.relname::text, $2)";
+
 /// Whether this user owns the records, and so may make parts of them.
 pub(super) async fn may_make(connection: &mut PgConnection, names: &Names) -> sqlx::Result<bool> {
     sqlx::query(
@@ -82,12 +87,13 @@ pub(super) async fn make_ahead(
 async fn missing(connection: &mut PgConnection, names: &Names) -> sqlx::Result<Vec<Month>> {
     let sql = format!(
         "SELECT name, low, high FROM (SELECT {MONTH} FROM {AHEAD}) AS wanted (name, low, high) \
-         WHERE to_regclass($1 || name) IS NULL AND NOT EXISTS ( \
+         WHERE name NOT IN ({MADE}) AND NOT EXISTS ( \
              SELECT FROM {names}records_default WHERE id >= low::uuid AND id < high::uuid \
          ) ORDER BY low"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(format!("{names}records_"))
+        .bind(names.schema.as_str())
+        .bind(format!("{}records_", names.prefix))
         .fetch_all(connection)
         .await?;
     rows.iter().map(month).collect()
@@ -198,7 +204,7 @@ pub(super) async fn concerns(
 ) -> sqlx::Result<Vec<String>> {
     let mut concerns = Vec::new();
     let sql = format!(
-        "SELECT count(*) FROM (SELECT FROM {names}records_default LIMIT {MOST_ROWS}) AS some"
+        "SELECT count(*) FROM (SELECT FROM {names}records_default LIMIT {MOST_ROWS}) AS stray"
     );
     let stray: i64 = sqlx::query(AssertSqlSafe(sql))
         .fetch_one(&mut *connection)
@@ -211,12 +217,13 @@ pub(super) async fn concerns(
         ));
     }
     let sql = format!(
-        "SELECT count(*) FILTER (WHERE to_regclass($1 || name) IS NOT NULL) \
+        "SELECT count(*) FILTER (WHERE name IN ({MADE})) \
          FROM (SELECT {MONTH}, month FROM {AHEAD}) AS wanted (name, low, high, month) \
          WHERE month > now() AT TIME ZONE 'UTC'"
     );
     let ahead: i64 = sqlx::query(AssertSqlSafe(sql))
-        .bind(format!("{names}records_"))
+        .bind(names.schema.as_str())
+        .bind(format!("{}records_", names.prefix))
         .fetch_one(connection)
         .await?
         .try_get(0)?;

@@ -10,6 +10,10 @@ mod mysql;
 mod otlp;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_faults;
+#[cfg(feature = "postgres")]
+mod postgres_owner;
 #[cfg(feature = "http")]
 mod splunk;
 #[cfg(feature = "sqlite")]
