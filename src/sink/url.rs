@@ -74,7 +74,7 @@ macro_rules! scheme {
 }
 
 /// Every scheme there is, whether or not its feature is on.
-const SCHEMES: [Scheme; 15] = [
+const SCHEMES: [Scheme; 16] = [
     scheme!("file", "file", file::from_address),
     scheme!("sqlite", "sqlite", sql::sqlite::from_address),
     scheme!("postgres", "postgres", sql::postgres::from_address),
@@ -83,6 +83,7 @@ const SCHEMES: [Scheme; 15] = [
         address.scheme,
         "not built yet"
     ))),
+    scheme!("otlp", "otlp", otlp::from_address),
     scheme!("otlp+grpc", "otlp", otlp::from_address),
     scheme!("otlp+grpcs", "otlp", otlp::from_address),
     scheme!("otlp+http", "otlp", otlp::from_address),

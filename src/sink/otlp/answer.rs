@@ -1,0 +1,56 @@
+//! What a receiver says to a request.
+
+use std::{fmt::Display, time::Duration};
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+
+use crate::{sink::SinkError, text};
+
+/// What of a foreign text goes into a reason.
+const MAX_REASON: usize = 256;
+
+/// An answer to a request that says something about its records.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// All of them were taken. A message beside that is a warning.
+    Taken { warning: Option<String> },
+    /// So many of them were rejected, the others taken.
+    Rejected { count: u64, reason: String },
+    /// The request is larger than the receiver takes; none of it was taken.
+    TooLarge { reason: String },
+}
+
+impl Answer {
+    /// What a response of the protocol says.
+    pub(super) fn new(response: ExportLogsServiceResponse) -> Result<Self, String> {
+        let partial = response.partial_success.unwrap_or_default();
+        let message = foreign(&partial.error_message);
+        match u64::try_from(partial.rejected_log_records) {
+            Ok(0) => Ok(Self::Taken {
+                warning: Some(message).filter(|message| !message.is_empty()),
+            }),
+            Ok(count) => Ok(Self::Rejected {
+                count,
+                reason: message,
+            }),
+            Err(_) => Err(format!(
+                "it says that {} records were rejected, which is no number of records: is this an \
+                 OTLP receiver?",
+                partial.rejected_log_records
+            )),
+        }
+    }
+}
+
+/// A text of the receiver, made safe and short.
+pub(super) fn foreign(text: &str) -> String {
+    text::clean(text.trim(), MAX_REASON).0.into_owned()
+}
+
+/// A passing fault.
+pub(super) fn retry(reason: impl Display, after: Option<Duration>) -> SinkError {
+    SinkError::Retry {
+        reason: reason.to_string(),
+        after,
+    }
+}

@@ -1,1 +1,0 @@
-//! The OpenTelemetry sink against receivers.
