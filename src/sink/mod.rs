@@ -43,6 +43,8 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 #[cfg(feature = "file")]
 pub use self::file::{FileSink, FileSinkBuilder, FileSinkError};
+#[cfg(feature = "http")]
+pub use self::http::{SplunkSink, SplunkSinkBuilder, WebhookSink, WebhookSinkBuilder};
 #[cfg(feature = "otlp")]
 pub use self::otlp::{OtlpCompression, OtlpSink, OtlpSinkBuilder, OtlpSinkError};
 #[cfg(feature = "postgres")]

@@ -1,6 +1,9 @@
 //! Every sink of the crate runs the suite that anyone's sink can run, and the suite finds sinks
 //! that break their word.
 
+#[cfg(feature = "http")]
+mod http;
+
 use tower_audit::{
     record::Origin,
     sink::{Batch, Sink, SinkError, SinkFuture},

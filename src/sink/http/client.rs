@@ -78,6 +78,12 @@ impl Client {
         &self.shown
     }
 
+    /// The path of the URL.
+    #[cfg(feature = "http")]
+    pub(in crate::sink) fn path(&self) -> &str {
+        self.url.path()
+    }
+
     /// Posts a body, and waits for the answer as long as the caller does.
     ///
     /// # Errors

@@ -2,7 +2,10 @@
 
 mod trouble;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -26,9 +29,6 @@ pub(in crate::sink) struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// The options that [`from_address`](Self::from_address) takes.
-    pub(in crate::sink) const OPTIONS: [&str; 3] = ["ca", "cert", "key"];
-
     /// Takes `ca=`, `cert=` and `key=` out of an address.
     pub(in crate::sink) fn from_address(address: &mut Address) -> Result<Self, UrlError> {
         let mut file = |name| {
@@ -118,7 +118,7 @@ pub(in crate::sink) fn no_trust() -> Result<ClientConfig, SinkError> {
     Ok(builder.with_root_certificates(nobody).with_no_client_auth())
 }
 
-fn certificates(option: &str, path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, SinkError> {
+fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, SinkError> {
     let found: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
     match found {
@@ -128,7 +128,7 @@ fn certificates(option: &str, path: &PathBuf) -> Result<Vec<CertificateDer<'stat
     }
 }
 
-fn unusable(option: &str, path: &PathBuf, cause: &str) -> SinkError {
+fn unusable(option: &str, path: &Path, cause: &str) -> SinkError {
     SinkError::blocked(format!(
         "the file of {option}= cannot be used: {}: {cause}",
         path.display()
@@ -142,7 +142,7 @@ mod tests {
     fn files(query: &str) -> Result<TlsFiles, UrlError> {
         let mut address = Address::parse(&format!("https://host?{query}"), &["https"])?;
         let files = TlsFiles::from_address(&mut address)?;
-        address.finish(&TlsFiles::OPTIONS)?;
+        address.finish(&[])?;
         Ok(files)
     }
 
