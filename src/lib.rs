@@ -18,7 +18,7 @@ pub mod fuzzing;
 mod journal;
 mod keyed;
 pub mod offline;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 pub mod outbox;
 pub mod policy;
 pub mod record;

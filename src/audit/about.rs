@@ -102,7 +102,7 @@ pub(super) fn adopted(origin: &Origin, before: &Before, size: u64) -> Record {
 
 /// `audit.outbox_left`: what a dead process left in an outbox. Every id is of a change that was committed.
 #[cfg_attr(
-    not(feature = "sqlite"),
+    not(feature = "_sql"),
     expect(dead_code, reason = "without a database there is no outbox")
 )]
 pub(super) fn outbox(

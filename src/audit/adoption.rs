@@ -55,7 +55,7 @@ impl Adoption {
 
     /// Whether this trail is dead, and held by us.
     #[cfg_attr(
-        not(feature = "sqlite"),
+        not(feature = "_sql"),
         expect(dead_code, reason = "only an outbox asks")
     )]
     pub(super) fn holds(&self, trail: Uuid) -> bool {

@@ -15,9 +15,9 @@ mod listening;
 mod listening;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 mod outbox;
-#[cfg(not(feature = "sqlite"))]
+#[cfg(not(feature = "_sql"))]
 #[path = "outbox_off.rs"]
 mod outbox;
 mod prometheus;

@@ -51,7 +51,7 @@ mod cookie;
 mod current;
 mod doors;
 #[cfg_attr(
-    not(feature = "sqlite"),
+    not(feature = "_sql"),
     expect(dead_code, reason = "without a database there is no outbox to tell")
 )]
 pub(crate) mod draft;

@@ -2,12 +2,15 @@
 
 use std::error::Error;
 
-use crate::clock::RecordId;
+use crate::{address::UrlError, clock::RecordId};
 
 /// Why a record was not written into an outbox, or an outbox cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutboxError {
+    /// The address of the database has a mistake: correct it. Nothing was opened.
+    #[error(transparent)]
+    Address(#[from] UrlError),
     /// The draft's trail has no outbox, so nobody would remove the row. The service's mistake.
     #[error("the trail runs without an outbox: give it to `AuditBuilder::outbox` before it starts")]
     NotStarted,

@@ -28,6 +28,9 @@
 //! was lost after it had written the record, that record exists twice, with one id.
 
 mod error;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod table;
 
@@ -37,7 +40,11 @@ use uuid::Uuid;
 
 use crate::{clock::RecordId, record::Owner};
 
-pub use self::{error::OutboxError, sqlite::SqliteOutbox};
+pub use self::error::OutboxError;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresOutbox;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteOutbox;
 
 /// An outbox of any database, for `AuditBuilder::outbox`.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use sqlx::{
 
 use super::{
     Outbox, OutboxError, UNREADABLE,
-    table::{self, Database, Statements, Table, Value},
+    table::{self, Cause, Database, Statements, Table, Value},
 };
 use crate::{
     record::Draft,
@@ -144,8 +144,8 @@ impl Database for SqliteOutbox {
         &self.inner.statements
     }
 
-    async fn connect(&self) -> sqlx::Result<SqliteConnection> {
-        connect(&self.inner.path).await
+    async fn connect(&self) -> Result<SqliteConnection, Cause> {
+        Ok(connect(&self.inner.path).await?)
     }
 
     async fn read(

@@ -1,6 +1,6 @@
 //! The rows of an outbox in any database: what is asked is the same, only the words differ.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{error::Error, fmt, future::Future, sync::Arc};
 
 use super::{CLAIMED, LeftOver, OutboxError, Rows, RowsFuture};
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
 /// A value that a statement takes or gives. All of them are texts, so that every library can
 /// write them.
 pub(super) type Value = Option<String>;
+
+/// Why something did not work: what a database said, or what is wrong with the set-up.
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
 /// The text of every statement, made once for one table.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ pub(super) trait Database: fmt::Debug + Clone + Send + Sync + 'static {
     fn statements(&self) -> &Statements;
 
     /// Opens a connection.
-    fn connect(&self) -> impl Future<Output = sqlx::Result<Self::Connection>> + Send;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, Cause>> + Send;
 
     /// Runs a statement and gives its rows.
     fn read(
@@ -73,7 +76,7 @@ pub(super) async fn prepare<D: Database>(database: &D) -> Result<(), OutboxError
             D::write(&mut connection, create, Vec::new()).await?;
             D::read(&mut connection, check(), Vec::new()).await?;
         }
-        Ok::<_, sqlx::Error>(())
+        Ok::<_, Cause>(())
     };
     let made = made.await;
     made.map_err(|error| OutboxError::database(database.address(), error))
@@ -112,7 +115,7 @@ impl<D: Database> Table<D> {
         }
     }
 
-    async fn take_connection(&mut self) -> sqlx::Result<D::Connection> {
+    async fn take_connection(&mut self) -> Result<D::Connection, Cause> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
             None => self.database.connect().await,
@@ -129,7 +132,7 @@ impl<D: Database> Table<D> {
             let mut connection = self.take_connection().await?;
             let rows = D::read(&mut connection, statement, values).await?;
             self.connection = Some(connection);
-            Ok::<_, sqlx::Error>(rows)
+            Ok::<_, Cause>(rows)
         };
         let read = read.await;
         read.map_err(|error| OutboxError::database(self.database.address(), error))
@@ -145,7 +148,7 @@ impl<D: Database> Table<D> {
             let mut connection = self.take_connection().await?;
             let changed = D::write(&mut connection, statement, values).await?;
             self.connection = Some(connection);
-            Ok::<_, sqlx::Error>(changed)
+            Ok::<_, Cause>(changed)
         };
         let written = written.await;
         written.map_err(|error| OutboxError::database(self.database.address(), error))

@@ -47,7 +47,7 @@ pub(crate) enum Standing {
 
 impl Draft {
     /// No draft is longer.
-    #[cfg(feature = "sqlite")]
+    #[cfg(feature = "_sql")]
     pub(crate) const MAX_BYTES: usize = super::marks::cap::RECORD;
 
     /// Finishes a record as it is when nobody sees the end: what was said stays, and where no
@@ -94,7 +94,7 @@ impl Draft {
         &self.json
     }
 
-    #[cfg(feature = "sqlite")]
+    #[cfg(feature = "_sql")]
     pub(crate) const fn standing(&self) -> Standing {
         self.standing
     }

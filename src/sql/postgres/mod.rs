@@ -89,6 +89,11 @@ impl PostgresDatabase {
         })
     }
 
+    /// The name of a table as it stands in SQL.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.names)
+    }
+
     fn options(&self) -> Result<PgConnectOptions, OpenError> {
         let location = &self.location;
         let mut options = PgConnectOptions::new_without_pgpass()

@@ -3,6 +3,8 @@
 mod left;
 #[cfg(feature = "axum")]
 mod requests;
+#[cfg(feature = "postgres")]
+mod servers;
 
 use std::{path::PathBuf, time::Duration};
 
