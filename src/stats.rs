@@ -43,6 +43,8 @@ pub struct SinkStats {
     /// Records offered again after an unclear answer, to a sink that keeps no position: these may be
     /// there twice, with the same id.
     pub resent: u64,
+    /// What somebody should see to before it becomes a fault, as the sink says; asked every minute.
+    pub concerns: Vec<String>,
     /// When the sink was last called, whatever came of it.
     pub last_attempt: Option<Timestamp>,
     /// When the sink last confirmed a batch.

@@ -50,6 +50,8 @@ pub(super) fn of(parts: &Parts) -> Health {
             )),
             _ => {}
         }
+        let concerns = sink.concerns.iter();
+        reasons.extend(concerns.map(|concern| format!("sink {}: {concern}", sink.name)));
     }
     if let Some((since, cause)) = parts.journal.inbox().failing_since() {
         reasons.insert(

@@ -268,6 +268,12 @@ pub(super) const SINK: &[SinkMetric] = &[
         |s| u64::from(matches!(s.state, SinkState::Retrying | SinkState::Blocked)),
     ),
     (
+        "audit_sink_concerns",
+        "gauge",
+        "Things that somebody should see to at the sink; health names them.",
+        |s| u64::try_from(s.concerns.len()).unwrap_or(u64::MAX),
+    ),
+    (
         "audit_sink_paused",
         "gauge",
         "1 when somebody paused delivery.",

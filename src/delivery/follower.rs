@@ -87,6 +87,8 @@ pub(crate) struct Follower {
     pub(crate) limits: Limits,
     /// Whether the sink has shown that it answers.
     pub(crate) probing: Probing,
+    /// When the sink is asked next what somebody should see to.
+    pub(crate) concerns_at: Instant,
     /// Who waits for a test.
     pub(crate) asks: Asks,
     orders: Control,
@@ -127,6 +129,7 @@ impl Follower {
             refused_in_row: 0,
             limits: Limits::default(),
             probing: Probing::Due,
+            concerns_at: Instant::now(),
             asks,
             orders: Control::default(),
             turn: 0,
@@ -177,6 +180,9 @@ impl Follower {
             self.save_all(Saving::Lazily);
             return Next::Rest(Some(until));
         }
+        if self.probing == Probing::Answered && self.concerns_at <= now {
+            self.look_for_concerns().await;
+        }
         if self.hand.is_none() {
             match self.pick(now).await {
                 Picked::Batch => {}
@@ -188,7 +194,7 @@ impl Follower {
                 }
                 Picked::Nothing(until) => {
                     self.ledger.oldest(None);
-                    return Next::Idle(until);
+                    return Next::Idle(Some(earliest(until, self.concerns_at)));
                 }
             }
         }

@@ -50,6 +50,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod try_out;
 mod worker;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -61,6 +62,7 @@ pub(crate) use probe::{Answer, Tested, test_batch};
 pub(crate) use source::Source;
 pub(crate) use stats::Standing;
 pub(crate) use supervisor::{Ending, Supervisor};
+pub(crate) use try_out::{Tried, Trying, try_out};
 
 use crate::{clock::Clock, disk::SharedDisk};
 

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     call::Failure,
+    event::neutral,
     follower::Follower,
     name::SinkName,
     supervisor::{Supervisor, Worker},
@@ -22,6 +23,12 @@ use crate::{
 
 /// How many tests of one sink may wait; more would only fill a destination with test events.
 const MAX_ASKS: usize = 8;
+
+/// How often a sink is asked what somebody should see to.
+pub(crate) const CONCERNS_EVERY: Duration = Duration::from_secs(60);
+
+/// How many such things of one sink are told.
+const MAX_CONCERNS: usize = 8;
 
 /// Whether a sink has shown that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +153,21 @@ impl Follower {
                 self.failed(failure);
                 false
             }
+        }
+    }
+
+    /// Asks the sink what somebody should see to, once it has answered at all.
+    pub(crate) async fn look_for_concerns(&mut self) {
+        self.concerns_at = tokio::time::Instant::now() + CONCERNS_EVERY;
+        match self.call(|sink| sink.concerns()).await {
+            Ok(concerns) => {
+                let concerns = concerns.iter().take(MAX_CONCERNS);
+                self.ledger
+                    .concerns(concerns.map(|concern| neutral(concern)).collect());
+            }
+            Err(Failure::Panicked(message)) => self.panicked(message),
+            // Whether records are taken, the next batch tells; what was known stays.
+            Err(_) => {}
         }
     }
 

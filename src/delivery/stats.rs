@@ -46,6 +46,7 @@ struct Books {
     /// What the sink answered last; `None` before its first answer.
     answer: Option<Result<(), String>>,
     resent: u64,
+    concerns: Vec<String>,
     oldest: Option<Timestamp>,
     /// Changes that somebody may wait for.
     changes: u64,
@@ -120,6 +121,7 @@ impl Ledger {
                 last_attempt: None,
                 answer: None,
                 resent: 0,
+                concerns: Vec::new(),
                 oldest: None,
                 changes: 0,
             }),
@@ -225,6 +227,11 @@ impl Ledger {
         books.resent = books.resent.saturating_add(records);
     }
 
+    /// Keeps what the sink says somebody should see to.
+    pub(crate) fn concerns(&self, concerns: Vec<String>) {
+        self.books().concerns = concerns;
+    }
+
     /// Counts a failed call and keeps why it failed.
     pub(crate) fn call_failed(&self, reason: String) {
         let mut books = self.books();
@@ -312,6 +319,7 @@ impl Ledger {
             last_attempt: books.last_attempt,
             last_success: books.last_success,
             resent: books.resent,
+            concerns: books.concerns.clone(),
             lag: books.oldest.map(|oldest| now.since(oldest)),
         }
     }

@@ -21,6 +21,7 @@
 
 mod overview;
 mod replay;
+mod trial;
 
 use std::{error::Error, io, path::PathBuf};
 
@@ -29,6 +30,7 @@ use uuid::Uuid;
 pub use self::{
     overview::{SinkOverview, TrailOverview, trails},
     replay::{Replay, Replayed},
+    trial::{Trial, TrialError},
 };
 use crate::sink::url::UrlError;
 

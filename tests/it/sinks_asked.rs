@@ -53,6 +53,12 @@ async fn the_report_of_the_start_and_health_name_sink_and_cause_and_the_service_
         let mut records = contents.records.iter();
         records.any(|record| record.json.contains("user.login"))
     });
+    // The answer is counted a moment after the records are there.
+    let deadline = std::time::Instant::now() + LONG;
+    while audit.health() != Health::Ok {
+        assert!(std::time::Instant::now() < deadline, "{:?}", audit.health());
+        std::thread::yield_now();
+    }
     assert!(trail.shutdown().in_order);
     let outage =
         assert_recorded!(trail, {"action": "audit.sink_outage", "targets": [{"id": "bad"}]});

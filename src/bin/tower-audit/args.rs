@@ -6,7 +6,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use tower_audit::{evidence::TreeHead, record::ActorType, verify::Expected};
 use uuid::Uuid;
 
-use crate::filter::{Filter, OUTCOMES};
+use crate::{
+    filter::{Filter, OUTCOMES},
+    sink::{self, SinkCommand},
+};
 
 /// Looks at audit trails and stores: who did what, and whether all of it is still there.
 #[derive(Debug, Parser)]
@@ -45,6 +48,9 @@ pub(crate) enum Command {
     /// Make the tables of a database, or bring them up to date, as their owner
     #[command(after_help = MIGRATE)]
     Migrate(MigrateArgs),
+    /// Try a sink out, before a service depends on it
+    #[command(subcommand, after_help = sink::HELP)]
+    Sink(SinkCommand),
     /// Check a policy file, and show what it makes of a request
     #[command(after_help = POLICY)]
     Policy(PolicyArgs),
@@ -201,7 +207,7 @@ pub(crate) struct TailArgs {
 pub(crate) struct ReplayArgs {
     /// The base directory of a service's trails, or one trail in it
     pub(crate) dir: PathBuf,
-    /// The sink to fill, such as sqlite://copy.db or file:///backup/audit.jsonl
+    /// The sink to fill, such as sqlite://copy.db, or - to read its address
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
     /// Only what the sink of this name refused; `tower-audit stats` shows which

@@ -12,6 +12,7 @@ mod policy;
 mod query;
 mod replay;
 mod session_hash;
+mod sink;
 mod stats;
 mod tail;
 mod verify;
@@ -43,6 +44,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Replay(args) => replay::run(&args, output),
         Command::Migrate(args) => block_on(migrate::run(&args, output)),
         Command::Policy(args) => policy::run(&args, output),
+        Command::Sink(command) => sink::run(&command, output),
     }
 }
 

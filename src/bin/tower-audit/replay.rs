@@ -9,11 +9,13 @@ use crate::{
     args::ReplayArgs,
     exit::{End, Failure},
     output::Output,
+    sink::address,
 };
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<End, Failure> {
     // A typo in the address is told before anything is read.
-    url::parse(&args.to).map_err(Failure::of)?;
+    let to = address(&args.to)?;
+    url::parse(&to).map_err(Failure::of)?;
     let mut replay = Replay::new(&args.dir);
     if let Some(sink) = &args.dead {
         replay = replay.dead_letters(sink);
@@ -22,7 +24,7 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<End, Failure
         let meter = output.meter("delivering");
         let tell =
             |delivered: u64, pending: u64| meter.tell(delivered, delivered.saturating_add(pending));
-        replay.run(|| url::parse(&args.to), tell)
+        replay.run(|| url::parse(&to), tell)
     };
     let replayed = replayed.map_err(|error| match error {
         OfflineError::Undelivered { delivered, .. } => {

@@ -3,6 +3,7 @@
 use crate::{
     delivery::{
         What,
+        backoff::BLOCKED_WAIT,
         fake::{Bench, MemorySource, sleep_until_then},
     },
     record::Origin,
@@ -170,7 +171,8 @@ async fn a_sink_that_gave_up_what_the_trail_never_had_goes_on() {
     let crate::delivery::follower::Next::Idle(Some(until)) = run.step().await else {
         panic!("it tries again by itself");
     };
-    sleep_until_then(until).await;
+    // Whatever it wakes up for first, its next try is over then.
+    sleep_until_then(until + BLOCKED_WAIT).await;
     run.settle().await;
     assert_eq!(store.contents().numbers(source.id()), Vec::from_iter(0..5));
     assert_eq!(run.stats().state, SinkState::Ok);

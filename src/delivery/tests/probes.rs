@@ -157,6 +157,48 @@ async fn the_lag_of_a_paused_sink_is_known() {
     assert_eq!(run.stats().lag, Some(2 * 3600 * SECOND));
 }
 
+/// Takes everything, and has something to say.
+struct Worried(MemoryStore, &'static str);
+
+impl Sink for Worried {
+    fn kind(&self) -> &'static str {
+        "worried"
+    }
+
+    fn address(&self) -> String {
+        "worried://".to_owned()
+    }
+
+    fn concerns(&mut self) -> SinkFuture<'_, Vec<String>> {
+        let concern = match self.0.contents().records.is_empty() {
+            true => Vec::new(),
+            false => vec![self.1.to_owned(); 20],
+        };
+        Box::pin(async { Ok(concern) })
+    }
+
+    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
+        let mut sink = self.0.sink();
+        Box::pin(async move { sink.deliver(batch).await })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_worries_about_is_asked_every_minute_and_cleaned() {
+    let (bench, source, store) = (Bench::new(), MemorySource::with(1, 5), MemoryStore::new());
+    let mut run = bench.follow(Worried(store, "the default part grows\n"), &[&source]);
+    run.settle().await;
+    assert_eq!(run.stats().concerns, [""; 0]);
+    let next = run.step().await;
+    let Next::Idle(Some(until)) = next else {
+        panic!("{next:?}")
+    };
+    sleep_until_then(until.max(run.follower.concerns_at)).await;
+    run.settle().await;
+    assert_eq!(run.stats().concerns, ["the default part grows\\n"; 8]);
+    assert_eq!(run.stats().state, SinkState::Ok);
+}
+
 fn team(bench: &Bench, source: &MemorySource) -> Supervisor {
     let marks = tokio::sync::watch::Sender::new(0_u64);
     let supervisor = Supervisor::new(bench.around(), marks.subscribe());

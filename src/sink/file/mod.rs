@@ -11,6 +11,7 @@ mod fault;
 #[cfg(test)]
 mod faulty;
 mod line;
+mod probe;
 mod rotate;
 mod tail;
 
@@ -312,6 +313,10 @@ impl Sink for FileSink {
 
     fn position<'a>(&'a mut self, origin: &'a Origin) -> SinkFuture<'a, Option<u64>> {
         Box::pin(async { self.find(origin) })
+    }
+
+    fn probe(&mut self) -> SinkFuture<'_, ()> {
+        Box::pin(async { self.look() })
     }
 
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {

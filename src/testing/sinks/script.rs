@@ -339,6 +339,10 @@ impl Sink for ScriptedSink {
         })
     }
 
+    fn concerns(&mut self) -> SinkFuture<'_, Vec<String>> {
+        self.sink.concerns()
+    }
+
     fn close(&mut self) -> SinkFuture<'_, ()> {
         self.sink.close()
     }

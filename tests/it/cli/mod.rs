@@ -4,6 +4,7 @@ mod policy;
 mod reading;
 mod replay;
 mod session;
+mod sink;
 mod usage;
 mod verify;
 

@@ -66,6 +66,7 @@ fn help_shows_the_way() {
         "session-hash",
         "replay",
         "policy",
+        "sink",
     ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
