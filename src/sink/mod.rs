@@ -47,6 +47,8 @@ pub use self::file::{FileSink, FileSinkBuilder, FileSinkError};
 pub use self::http::{SplunkSink, SplunkSinkBuilder, WebhookSink, WebhookSinkBuilder};
 #[cfg(feature = "otlp")]
 pub use self::otlp::{OtlpCompression, OtlpSink, OtlpSinkBuilder, OtlpSinkError};
+#[cfg(feature = "mysql")]
+pub use self::sql::MysqlSink;
 #[cfg(feature = "postgres")]
 pub use self::sql::PostgresSink;
 #[cfg(feature = "sqlite")]

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `sqlite://audit.db`, `sqlite:///var/lib/docs/audit.db` | [`SqliteSink`](super::SqliteSink) | `prefix=audit_` |
 //! | `postgres://user:password@host:5432/database` | [`PostgresSink`](super::PostgresSink) | `schema=public`, `prefix=audit_`, `sslmode=verify-full`, `ca=`, `cert=`, `key=`, `password_file=` |
+//! | `mysql://user:password@host:3306/database`, `mariadb://…` | [`MysqlSink`](super::MysqlSink) | `prefix=audit_`, `sslmode=verify-full`, `ca=`, `cert=`, `key=`, `password_file=` |
 //! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `format=ecs`, `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
@@ -74,15 +75,12 @@ macro_rules! scheme {
 }
 
 /// Every scheme there is, whether or not its feature is on.
-const SCHEMES: [Scheme; 16] = [
+const SCHEMES: [Scheme; 17] = [
     scheme!("file", "file", file::from_address),
     scheme!("sqlite", "sqlite", sql::sqlite::from_address),
     scheme!("postgres", "postgres", sql::postgres::from_address),
-    scheme!("mysql", "mysql", |address, _| Err(UrlError::new(
-        "scheme",
-        address.scheme,
-        "not built yet"
-    ))),
+    scheme!("mysql", "mysql", sql::mysql::from_address),
+    scheme!("mariadb", "mysql", sql::mysql::from_address),
     scheme!("otlp", "otlp", otlp::from_address),
     scheme!("otlp+grpc", "otlp", otlp::from_address),
     scheme!("otlp+grpcs", "otlp", otlp::from_address),

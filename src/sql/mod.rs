@@ -8,6 +8,7 @@
 //! - [`database`]: what a database must be able to do, as a trait, in the order in which it is
 //!   needed: connect, migrate, check, position, write. [`migrate`] and [`write`] are the parts of
 //!   it that are the same for all.
+//! - [`inserts`]: statements for many rows at a time, for databases that take no arrays.
 //! - [`sqlite`], [`postgres`], [`mysql`]: everything that is only true of one of them, in the same
 //!   order.
 //!
@@ -17,6 +18,8 @@
 pub(crate) mod database;
 pub(crate) mod fault;
 pub(crate) mod group;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(crate) mod inserts;
 pub(crate) mod location;
 pub(crate) mod migrate;
 #[cfg(feature = "mysql")]

@@ -69,6 +69,15 @@ pub(crate) const SQLITE: &[Migration] = &[Migration {
     sql: include_str!("../../migrations/sqlite/0001_records.sql"),
 }];
 
+/// What MySQL and MariaDB stores need, oldest first.
+#[cfg(feature = "mysql")]
+pub(crate) const MYSQL: &[Migration] = &[Migration {
+    number: 1,
+    name: "0001_records",
+    version: Version { major: 1, minor: 0 },
+    sql: include_str!("../../migrations/mysql/0001_records.sql"),
+}];
+
 impl Migration {
     /// The statements, for tables with this prefix.
     pub(crate) fn sql(&self, prefix: &TablePrefix) -> String {

@@ -164,6 +164,53 @@ mod postgres {
     }
 }
 
+#[cfg(feature = "mysql")]
+mod mysql {
+    use std::rc::Rc;
+
+    use sqlx::Row;
+    use tower_audit::sink::MysqlSink;
+
+    use super::*;
+    use crate::support::{mariadb::Scratch, services};
+
+    fn fresh(scratch: Scratch) -> Destination {
+        let scratch = Rc::new(scratch);
+        let there = Rc::clone(&scratch);
+        Destination::new(
+            move || {
+                let sink = MysqlSink::new(&scratch.url("")).unwrap();
+                async move { Box::new(sink) as Box<dyn Sink> }
+            },
+            move || {
+                let scratch = Rc::clone(&there);
+                async move {
+                    let mut connection = scratch.open().await;
+                    let sql = "SELECT trail, number, json FROM audit_records ORDER BY arrival";
+                    let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+                    let stored = |row: &sqlx::mysql::MySqlRow| {
+                        let trail = uuid::Uuid::from_slice(row.get(0)).unwrap();
+                        let number = u64::try_from(row.get::<i64, _>(1)).unwrap();
+                        Stored::new(trail, number, row.get::<String, _>(2))
+                    };
+                    rows.iter().map(stored).collect()
+                }
+            },
+        )
+    }
+
+    // Not the macro: without a server there is no destination to make.
+    #[tokio::test]
+    async fn conforms() {
+        let Some(server) = services::mariadb() else {
+            return;
+        };
+        conformance::run(|| fresh(Scratch::on(&server)))
+            .await
+            .unwrap();
+    }
+}
+
 /// A sink with one fault.
 struct Faulty {
     store: MemoryStore,

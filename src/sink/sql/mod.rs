@@ -3,6 +3,8 @@
 //! [`SqlSink`] is the sink, for any [`Database`]; each database has a public type around it, with
 //! its own settings.
 
+#[cfg(feature = "mysql")]
+pub(super) mod mysql;
 #[cfg(feature = "postgres")]
 pub(super) mod postgres;
 #[cfg(feature = "sqlite")]
@@ -11,6 +13,8 @@ pub mod tables;
 
 use std::{collections::BTreeMap, fmt};
 
+#[cfg(feature = "mysql")]
+pub use self::mysql::MysqlSink;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresSink;
 #[cfg(feature = "sqlite")]

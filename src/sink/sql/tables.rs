@@ -68,6 +68,11 @@ pub async fn migrate(address: &str, service_role: Option<&str>) -> Result<Migrat
             let database = crate::sql::postgres::PostgresDatabase::from_address(address)?;
             prepare(&database, service_role).await
         }
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => {
+            let database = crate::sql::mysql::MysqlDatabase::from_address(address)?;
+            prepare(&database, service_role).await
+        }
         _ => {
             let expected = "this program was built without it";
             Err(UrlError::new("scheme", address.scheme, expected).into())
@@ -81,6 +86,10 @@ const SCHEMES: &[&str] = &[
     "sqlite",
     #[cfg(feature = "postgres")]
     "postgres",
+    #[cfg(feature = "mysql")]
+    "mysql",
+    #[cfg(feature = "mysql")]
+    "mariadb",
 ];
 
 async fn prepare<D: Database>(

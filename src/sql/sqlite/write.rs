@@ -7,12 +7,13 @@ use sqlx::{
     sqlite::SqliteArguments,
 };
 
-use super::statements::{self, Statements};
+use super::statements::Statements;
 use crate::{
     record::Origin,
     sql::{
         database::Found,
         group::{Group, Target, targets, texts},
+        inserts::{RECORD_VALUES, TARGET_VALUES},
         rows::{Row, Text},
     },
 };
@@ -133,7 +134,7 @@ fn record_arguments(
     rows: &[&Row<'_>],
     arrival: &mut i64,
 ) -> Result<(), BoxDynError> {
-    arguments.reserve(rows.len() * statements::RECORD_VALUES, 0);
+    arguments.reserve(rows.len() * RECORD_VALUES, 0);
     for row in rows {
         *arrival += 1;
         arguments.add(*arrival)?;
@@ -158,7 +159,7 @@ fn target_arguments(
 ) -> Result<(), BoxDynError> {
     let text =
         |text: &Option<Text<'_>>| text.as_ref().map(|text| Arc::<str>::from(text.0.as_ref()));
-    arguments.reserve(targets.len() * statements::TARGET_VALUES, 0);
+    arguments.reserve(targets.len() * TARGET_VALUES, 0);
     for Target {
         record,
         position,

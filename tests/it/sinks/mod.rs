@@ -6,6 +6,8 @@ mod file;
 mod formats;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "mysql")]
+mod mysql_faults;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "postgres")]

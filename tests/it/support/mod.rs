@@ -3,6 +3,7 @@
 #[cfg(any(
     feature = "file",
     feature = "http",
+    feature = "mysql",
     feature = "postgres",
     feature = "sqlite",
     feature = "syslog"
@@ -16,13 +17,15 @@ pub(crate) mod curious;
 pub(crate) mod found;
 #[cfg(feature = "http")]
 pub(crate) mod hec;
+#[cfg(feature = "mysql")]
+pub(crate) mod mariadb;
 pub(crate) mod namings;
-#[expect(dead_code, reason = "not every feature has a server to speak to")]
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod project;
 #[cfg(feature = "http")]
 pub(crate) mod receiver;
+#[expect(dead_code, reason = "not every feature has a server to speak to")]
 pub(crate) mod services;
 #[cfg(all(feature = "testing", feature = "axum"))]
 pub(crate) mod web;

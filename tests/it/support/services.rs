@@ -71,6 +71,7 @@ pub(crate) fn certificates() -> Option<Certificates> {
 /// # Panics
 ///
 /// With `AUDIT_TEST_REQUIRE=1`, when it is not there.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests wants to know")]
 fn found(what: &str, name: &str) -> Option<String> {
     let given = std::env::var(format!("AUDIT_TEST_{name}")).ok();
     let left = project::root().join("target/services/urls");
@@ -162,6 +163,7 @@ impl Instance {
 }
 
 impl Drop for Instance {
+    #[expect(clippy::print_stderr, reason = "it goes on running")]
     fn drop(&mut self) {
         // A test that panics stops its server too; killed is quicker, and nobody wants the data.
         let killed = self.command("kill", &[self.name]).status();
