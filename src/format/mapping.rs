@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Event,
-    tree::{self, Path, Step},
+    tree::{self, Found, Path, Step},
 };
 
 /// Which records a rule is for: bits that [`Mapping::cases`] finds.
@@ -38,6 +38,31 @@ pub(super) enum How {
     If(Spell, &'static str),
     /// In words that say less: the field is kept too.
     Part(Spell, &'static str),
+    /// As the name of the place that the rest of its object went to.
+    Name,
+}
+
+/// A field as it is.
+pub(super) const fn same(from: &'static str, to: &'static str) -> Rule {
+    rule(from, to, How::Same)
+}
+
+/// A field in some way.
+pub(super) const fn rule(from: &'static str, to: &'static str, how: How) -> Rule {
+    Rule {
+        from,
+        to,
+        how,
+        when: ALWAYS,
+    }
+}
+
+impl Rule {
+    /// The same, only where one of these holds.
+    pub(super) const fn when(mut self, when: Cases) -> Self {
+        self.when = when;
+        self
+    }
 }
 
 /// Gives a value in its new spelling; none when it does not fit.
@@ -81,11 +106,9 @@ impl Mapping {
 
     /// What is kept as it was, and what found its place.
     fn map(&self, event: &Event<'_>) -> (Value, Map<String, Value>) {
-        let record = serde_json::from_str(event.json);
-        // Not a record: it is carried all the same, as a text.
-        let mut record = match record {
-            Ok(record @ Value::Object(_)) => record,
-            _ => return (Value::String(event.json.to_owned()), Map::new()),
+        let Ok(mut record @ Value::Object(_)) = serde_json::from_str(event.json) else {
+            // Not a record: it is carried all the same, as a text.
+            return (Value::String(event.json.to_owned()), Map::new());
         };
         let mut mapped = Value::Object(Map::new());
         let settled = self.settle(&record, &mut mapped);
@@ -113,27 +136,16 @@ impl Mapping {
                 continue;
             }
             for found in tree::find(record, rule.from) {
-                if matches!(rule.how, How::Left) && settled.contains(&found.path) {
-                    continue;
-                }
-                let Some(place) = self.place(rule, record, found.star.as_ref()) else {
-                    continue;
-                };
-                let Some(value) = rule.how.spell(found.value) else {
-                    continue;
-                };
-                let put = if rule.to.ends_with("[]") {
-                    tree::append
-                } else {
-                    tree::put
-                };
-                let is_there = put(mapped, &place, value);
-                if is_there && rule.how.is_whole() {
+                let place = self.place(rule, record, found.star.as_ref());
+                if place.is_some_and(|place| rule.move_to(&place, &found, record, mapped, &settled))
+                {
                     settled.push(found.path);
                 }
             }
         }
         settled.sort_unstable();
+        // Once each: what is taken out of a list twice takes what has moved up as well.
+        settled.dedup();
         settled
     }
 
@@ -147,16 +159,68 @@ impl Mapping {
                     let name = name.trim_matches(['{', '}']);
                     (self.expand)(name, record, star).map(Step::Key)
                 }
-                key => Some(Step::Key(key.to_owned())),
+                key => Some(match key.parse() {
+                    Ok(index) => Step::Index(index),
+                    Err(_) => Step::Key(key.to_owned()),
+                }),
             })
             .collect()
     }
 }
 
+impl Rule {
+    /// Moves a value; whether it need not be kept.
+    fn move_to(
+        &self,
+        place: &[Step],
+        found: &Found<'_>,
+        record: &Value,
+        mapped: &mut Value,
+        settled: &[Path],
+    ) -> bool {
+        match self.how {
+            How::Left if settled.contains(&found.path) => return false,
+            How::Name => {
+                return tree::has(mapped, place) && is_last(&found.path, record, settled);
+            }
+            _ => {}
+        }
+        let Some(value) = self.how.spell(found.value) else {
+            return false;
+        };
+        let put = if self.to.ends_with("[]") {
+            tree::append
+        } else {
+            tree::put
+        };
+        put(mapped, place, value) && self.how.is_whole()
+    }
+}
+
+/// Whether all that stands beside a field has moved.
+fn is_last(path: &[Step], record: &Value, settled: &[Path]) -> bool {
+    let Some((Step::Key(name), parent)) = path.split_last() else {
+        return false;
+    };
+    let Some(Value::Object(object)) = tree::get(record, parent) else {
+        return false;
+    };
+    let beside = |key: &String| {
+        let mut path = parent.to_vec();
+        path.push(Step::Key(key.clone()));
+        path
+    };
+    object.len() > 1
+        && object
+            .keys()
+            .filter(|key| *key != name)
+            .all(|key| settled.contains(&beside(key)))
+}
+
 impl How {
     fn spell(self, value: &Value) -> Option<Value> {
         match self {
-            Self::Same | Self::Left => Some(value.clone()),
+            Self::Same | Self::Left | Self::Name => Some(value.clone()),
             Self::As(spell, _) | Self::If(spell, _) | Self::Part(spell, _) => spell(value),
         }
     }
@@ -172,31 +236,3 @@ fn json(out: &mut Vec<u8>, value: &Value) {
     // Writing to memory does not fail.
     let _ = serde_json::to_writer(out, value);
 }
-
-pub(super) static ECS: Mapping = Mapping {
-    rules: &[],
-    cases: |_| 0,
-    names: &[],
-    expand: |_, _, _| None,
-    finish: |_, _, _| (),
-    close: "}",
-    base: "tower_audit.record",
-};
-pub(super) static OCSF: Mapping = Mapping {
-    rules: &[],
-    cases: |_| 0,
-    names: &[],
-    expand: |_, _, _| None,
-    finish: |_, _, _| (),
-    close: "}}",
-    base: "unmapped.tower_audit.record",
-};
-pub(super) static GRIST: Mapping = Mapping {
-    rules: &[],
-    cases: |_| 0,
-    names: &[],
-    expand: |_, _, _| None,
-    finish: |_, _, _| (),
-    close: "}",
-    base: "tower_audit.record",
-};

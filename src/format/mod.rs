@@ -1,15 +1,24 @@
 //! How a record reads at its destination: as it is, or in the words of another system.
 
+mod deed;
+mod ecs;
+mod explain;
+#[cfg(test)]
+mod golden;
+mod grist;
 mod line;
-#[allow(dead_code, reason = "the tables are filled next")]
 mod mapping;
-#[allow(dead_code, reason = "the tables are filled next")]
+mod ocsf;
+mod spell;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
+pub use self::explain::Mapped;
 pub(crate) use self::line::{LONGEST_HEAD, Starts, is_whole, may_begin};
 use self::mapping::Mapping;
 
@@ -68,9 +77,9 @@ impl Format {
     fn mapping(self) -> Option<&'static Mapping> {
         match self {
             Self::Native => None,
-            Self::Ecs => Some(&mapping::ECS),
-            Self::Ocsf => Some(&mapping::OCSF),
-            Self::Grist => Some(&mapping::GRIST),
+            Self::Ecs => Some(&ecs::ECS),
+            Self::Ocsf => Some(&ocsf::OCSF),
+            Self::Grist => Some(&grist::GRIST),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::deed;
+
 /// One step on the way to a place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
@@ -19,7 +21,10 @@ pub(super) struct Found<'a> {
     pub(super) value: &'a Value,
 }
 
-/// The places that a pattern such as `targets.*.id` names; `*` is each entry of a list or a map.
+/// The places that a pattern such as `targets.*.id` names.
+///
+/// `*` is each entry of a list or a map, `@user` the first entry whose type is that of an account,
+/// `@other` each of the others.
 pub(super) fn find<'a>(root: &'a Value, pattern: &str) -> Vec<Found<'a>> {
     let start = Found {
         path: Path::new(),
@@ -53,6 +58,23 @@ fn step<'a>(at: Found<'a>, segment: &str) -> Vec<Found<'a>> {
                 go(step.clone(), Some(step), value)
             })
             .collect(),
+        ("@user", Value::Array(list)) => {
+            let user = user(list).and_then(|index| Some((index, list.get(index)?)));
+            user.map(|(index, value)| go(Step::Index(index), None, value))
+                .into_iter()
+                .collect()
+        }
+        ("@other", Value::Array(list)) => {
+            let user = user(list);
+            let others = list.iter().enumerate();
+            let others = others.filter(|(index, _)| Some(*index) != user);
+            let numbered = others.enumerate();
+            numbered
+                .map(|(number, (index, value))| {
+                    go(Step::Index(index), Some(Step::Index(number)), value)
+                })
+                .collect()
+        }
         (_, Value::Array(list)) => {
             let index: Option<usize> = segment.parse().ok();
             let value = index.and_then(|index| Some((index, list.get(index)?)));
@@ -70,11 +92,30 @@ fn step<'a>(at: Found<'a>, segment: &str) -> Vec<Found<'a>> {
     }
 }
 
+/// Which entry is an account.
+fn user(list: &[Value]) -> Option<usize> {
+    list.iter()
+        .position(|entry| text(entry, "type").is_some_and(deed::is_user))
+}
+
 /// The text at a plain path.
 pub(super) fn text<'a>(root: &'a Value, path: &str) -> Option<&'a str> {
     find(root, path)
         .first()
         .and_then(|found| found.value.as_str())
+}
+
+/// What is at a place.
+pub(super) fn get<'a>(root: &'a Value, path: &[Step]) -> Option<&'a Value> {
+    path.iter().try_fold(root, |at, step| match step {
+        Step::Key(key) => at.get(key),
+        Step::Index(index) => at.get(index),
+    })
+}
+
+/// Whether something is at a place.
+pub(super) fn has(root: &Value, path: &[Step]) -> bool {
+    get(root, path).is_some()
 }
 
 /// Puts a value to a place; `false`, and nothing changed there, when something else is there.

@@ -1,0 +1,342 @@
+//! What each format looks like, line by line, and that the schemas of others take it.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --lib format::golden` writes the files anew; look at the difference.
+
+use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf, sync::LazyLock, time::Duration};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Event, Format, tests::records as full_records};
+use crate::{
+    clock::{RecordId, Timestamp},
+    evidence::leaf_hash,
+    record::{Actor, Context, Http, Outcome, Record, Service, Target, Tenant},
+};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/formats")
+}
+
+fn context() -> Context {
+    Context::new()
+        .ip_address("39.139.42.243")
+        .peer_address("10.0.0.7")
+        .forwarded("39.139.42.243")
+        .user_agent("Mozilla/5.0 (X11; Linux x86_64)")
+        .session_id("hmac-sha256:k1:9f86d081884c7d65")
+        .trace_id("4bf92f3577b34da6a3ce929d0e0e4736")
+        .span_id("00f067aa0ba902b7")
+}
+
+fn http(method: &str, route: &str, status: u16) -> Context {
+    let http = Http::new().method(method).route(route).status(status);
+    context().http(http).duration(Duration::from_micros(1834))
+}
+
+fn user() -> Actor {
+    Actor::user("146")
+        .name("Flapjack Toasty")
+        .email("flapjack@example.com")
+        .auth_method("password")
+}
+
+fn record(action: &str) -> Record {
+    Record::new(action).tenant(Tenant::new(42).name("Grist Labs").domain("gristlabs"))
+}
+
+/// What people look at first when a format is new to them.
+fn cases() -> Vec<Record> {
+    let at = |text: &str| text.parse().unwrap();
+    let document = || Target::new("document", "4cq1mNabcdef").name("Untitled document");
+    vec![
+        record("user.login")
+            .success()
+            .actor(user())
+            .context(http("POST", "/login", 303)),
+        Record::new("user.login")
+            .denied("bad password")
+            .actor(Actor::anonymous().claimed("flapjack@example.com"))
+            .context(http("POST", "/login", 401).ip_address("2001:db8::7")),
+        record("document.rename")
+            .success()
+            .actor(user())
+            .target(document())
+            .change("name", "Untitled document", "Plans")
+            .detail("workspace", json!({"id": 97, "name": "Secret Plans"}))
+            .context(http("PATCH", "/api/docs/{id}", 200)),
+        record("user.create")
+            .success()
+            .actor(Actor::service("m2m-1").credential("api_key", "k-7"))
+            .target(Target::new("user", "147").name("Waffle Crisp"))
+            .context(http("POST", "/api/users", 201)),
+        record("role.assign")
+            .success()
+            .actor(user().on_behalf_of(Actor::user("7").name("Support")))
+            .target(Target::new("role", "editor"))
+            .target(Target::new("user", "147").name("Waffle Crisp"))
+            .context(context()),
+        Record::system("backup.prune")
+            .success()
+            .target(Target::new("backup", "2026-10-20"))
+            .detail("bytes", 1_073_741_824_u64),
+        record("document.delete")
+            .outcome(Outcome::Unknown)
+            .reason("the process ended before the outcome was known")
+            .actor(user())
+            .target(document())
+            .context(context().http(Http::new().method("DELETE").route("/api/docs/{id}"))),
+        Record::new("http.request")
+            .denied("no credential")
+            .folded(7412, at("2026-11-20T13:34:01Z"), at("2026-11-20T13:35:00Z"))
+            .context(Context::new().ip_address("39.139.42.0/24")),
+        Record::new("note\u{202e}.create\0")
+            .success()
+            .reason("one\r\ntwo\u{2028}\u{1b}[2J \"quoted\" back\\slash")
+            .actor(Actor::user("<script>").email("not\n an address"))
+            .target(Target::new("previous", "{type}").name("a.b[].*"))
+            .change("tower_audit", json!({"trail": "x"}), 1)
+            .detail("trail", "\",\"n\":7,\"h\":\"")
+            .detail(
+                "k\u{200b}ey",
+                json!({"emoji": "👩\u{200d}🚀", "list": ["\u{7f}", 1.5, null, true]}),
+            )
+            .context(
+                Context::new()
+                    .ip_address("hmac-sha256:k1:00ff")
+                    .forwarded("_hidden, 10.0.0.1"),
+            ),
+    ]
+}
+
+/// The records, as a trail has them.
+fn records() -> Vec<String> {
+    let at: Timestamp = "2026-11-20T13:34:01.123456Z".parse().unwrap();
+    let service = Service::new("docs").version("1.4.2").instance("web-1");
+    let numbered = (1..).zip(cases());
+    numbered
+        .map(|(number, record)| record.finish(RecordId::new(at, number), at, &service).json)
+        .collect()
+}
+
+fn line(format: Format, number: u64, json: &str) -> String {
+    let mut line = Vec::new();
+    let event = Event {
+        trail: &Uuid::from_u128(0x0199_a3c8_0000_7000_8000_0000_0000_0001),
+        number,
+        leaf: &leaf_hash(json.as_bytes()),
+        json,
+    };
+    format.write(&mut line, &event);
+    String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn every_line_is_as_in_the_golden_file_of_its_format() {
+    for format in Format::ALL {
+        let lines: Vec<String> = (41..)
+            .zip(records())
+            .map(|(number, json)| line(format, number, &json))
+            .collect();
+        let path = folder().join(format!("{format}.jsonl"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, lines.join("\n") + "\n").unwrap();
+        }
+        let golden = fs::read_to_string(&path).unwrap_or_default();
+        let golden: Vec<&str> = golden.lines().collect();
+        assert_eq!(lines, golden, "{format}");
+    }
+}
+
+static OCSF: LazyLock<BTreeMap<String, jsonschema::Validator>> = LazyLock::new(|| {
+    let text = include_str!("../../tests/golden/schemas/ocsf.json");
+    let mut schema: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(schema["version"], "1.8.0");
+    let classes = schema["classes"].take();
+    let classes = classes.as_object().unwrap().iter();
+    let validator = |class: &Value| {
+        let mut one = class.clone();
+        one["$defs"] = schema["$defs"].clone();
+        jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&one)
+            .unwrap()
+    };
+    classes
+        .map(|(uid, class)| (uid.clone(), validator(class)))
+        .collect()
+});
+
+/// Holds a line to the published classes; an attribute that they do not have is a fault.
+fn check_ocsf(line: &str) -> Result<u64, String> {
+    let event: Value = serde_json::from_str(line).unwrap();
+    let class = event["class_uid"].as_u64().unwrap();
+    let validator = OCSF.get(&class.to_string()).ok_or("no such class")?;
+    let activity = event["activity_id"].as_u64().unwrap();
+    assert_eq!(event["type_uid"], class * 100 + activity, "{line}");
+    match validator.iter_errors(&event).next() {
+        Some(error) => Err(format!("{}: {error} in {event:#}", error.instance_path())),
+        None => Ok(class),
+    }
+}
+
+#[test]
+fn every_class_of_ocsf_is_written_as_it_is_published() {
+    let full = full_records().into_iter().map(|record| record.to_string());
+    let mut classes: Vec<u64> = records()
+        .into_iter()
+        .chain(full)
+        .map(|json| check_ocsf(&line(Format::Ocsf, 1, &json)).unwrap())
+        .collect();
+    classes.sort_unstable();
+    classes.dedup();
+    assert_eq!(classes, [3001, 3002, 3004, 3005, 6003]);
+}
+
+#[test]
+fn what_ocsf_does_not_have_is_found() {
+    let good = line(Format::Ocsf, 1, &records()[0]);
+    check_ocsf(&good).unwrap();
+    for (from, to) in [
+        ("\"status_id\":1", "\"status_id\":7"),
+        ("\"session\":{", "\"sitting\":{"),
+        ("\"ip\":\"39.139.42.243\"", "\"ip\":\"39.139.42.0/24\""),
+        ("\"product\":{", "\"produce\":{"),
+        ("\"service\":{", "\"comment\":{"),
+    ] {
+        let bad = good.replace(from, to);
+        assert_ne!(bad, good, "{from}");
+        let found = check_ocsf(&bad);
+        assert!(found.is_err(), "{to}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    // Whatever a record lacks, the classes get what they demand.
+    #[test]
+    fn any_part_of_a_record_is_valid_in_ocsf_and_ecs(
+        which in any::<prop::sample::Index>(),
+        gone in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        action in prop_oneof!["[a-z]{1,6}\\.(login|create|delete|rename|assign_role|x)", "\\PC{1,20}"],
+        address in prop_oneof![Just("192.0.2.9".to_owned()), "\\PC{1,20}"],
+    ) {
+        let all = full_records();
+        let mut record = all[which.index(all.len())].clone();
+        for gone in gone {
+            let fields: Vec<&str> = super::explain::FIELDS.iter().copied().filter(|field| *field != "id").collect();
+            let path: Vec<&str> = fields[gone.index(fields.len())].split('.').collect();
+            let mut way = path[..path.len() - 1].iter();
+            let parent = way.try_fold(&mut record, |at, key| match *key {
+                "*" => at.get_mut(0),
+                key => at.get_mut(key),
+            });
+            if let Some(Value::Object(parent)) = parent {
+                parent.remove(path[path.len() - 1]);
+            }
+        }
+        record["action"] = action.into();
+        if let Some(context) = record["context"].as_object_mut() {
+            context.entry("ip_address").and_modify(|there| *there = address.into());
+        }
+        let json = record.to_string();
+        if let Err(error) = check_ocsf(&line(Format::Ocsf, 1, &json)) {
+            return Err(TestCaseError::fail(error));
+        }
+        check_ecs(&line(Format::Ecs, 1, &json));
+    }
+}
+
+/// Which types go with a category: `expected_event_types` of the schema.
+const TYPES: &[(&str, &[&str])] = &[
+    (
+        "api",
+        &[
+            "access", "admin", "allowed", "change", "creation", "deletion", "denied", "end",
+            "info", "start", "user",
+        ],
+    ),
+    ("authentication", &["start", "end", "info"]),
+    (
+        "configuration",
+        &["access", "change", "creation", "deletion", "info"],
+    ),
+    (
+        "iam",
+        &[
+            "admin", "change", "creation", "deletion", "group", "info", "user",
+        ],
+    ),
+];
+
+static ECS: LazyLock<Value> = LazyLock::new(|| {
+    let text = include_str!("../../tests/golden/schemas/ecs.json");
+    serde_json::from_str(text).unwrap()
+});
+
+/// Holds a line to the published field names and types; only `tower_audit` is ours.
+fn check_ecs(line: &str) {
+    let mut event: Value = serde_json::from_str(line).unwrap();
+    event.as_object_mut().unwrap().remove("tower_audit");
+    assert_eq!(event["ecs"]["version"], ECS["version"]);
+    check_fields(&event, "");
+    let category = event["event"]["category"][0].as_str().unwrap();
+    let allowed = TYPES.iter().find(|(name, _)| *name == category).unwrap().1;
+    for kind in event["event"]["type"].as_array().unwrap() {
+        assert!(
+            allowed.contains(&kind.as_str().unwrap()),
+            "{category}: {kind}"
+        );
+    }
+    if let Some(outcome) = event["event"].get("outcome") {
+        assert!(
+            ["success", "failure", "unknown"].contains(&outcome.as_str().unwrap()),
+            "{outcome}"
+        );
+    }
+}
+
+fn check_fields(value: &Value, place: &str) {
+    if let Value::Object(map) = value {
+        for (key, value) in map {
+            let place = if place.is_empty() {
+                key.clone()
+            } else {
+                format!("{place}.{key}")
+            };
+            check_fields(value, &place);
+        }
+        return;
+    }
+    let kind = ECS["fields"].get(place).and_then(Value::as_str);
+    let kind = kind.unwrap_or_else(|| panic!("ECS has no {place}"));
+    let (kind, values) = match (kind.strip_suffix("[]"), value.as_array()) {
+        (Some(kind), Some(list)) => (kind, list.as_slice()),
+        (None, None) => (kind, std::slice::from_ref(value)),
+        _ => panic!("{place} is a list, or should be one: {value}"),
+    };
+    for value in values {
+        let text = value.as_str();
+        let is_good = match kind {
+            "keyword" | "wildcard" | "match_only_text" => text.is_some(),
+            "ip" => text.is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            "date" => text.is_some_and(|text| text.parse::<Timestamp>().is_ok()),
+            "long" => value
+                .as_u64()
+                .is_some_and(|number| i64::try_from(number).is_ok()),
+            other => panic!("{place} is {other}"),
+        };
+        assert!(is_good, "{place} is no {kind}: {value}");
+    }
+}
+
+#[test]
+fn every_field_of_ecs_is_one_that_is_published() {
+    let full = full_records().into_iter().map(|record| record.to_string());
+    for json in records().into_iter().chain(full) {
+        check_ecs(&line(Format::Ecs, 1, &json));
+    }
+}
