@@ -119,10 +119,12 @@ fn explain(mapping: &Mapping, field: &str) -> Vec<Mapped> {
         .iter()
         .any(|rule| is_about(rule, field) && settles(rule, field));
     if !is_settled {
-        let note = if rows.is_empty() {
-            ""
-        } else {
-            "otherwise, and in full"
+        let is_whole = |rule: &&Rule| !matches!(rule.how, How::Part(..));
+        let mut about = mapping.rules.iter().filter(|rule| is_about(rule, field));
+        let note = match (rows.is_empty(), about.any(|rule| is_whole(&rule))) {
+            (true, _) => "",
+            (false, true) => "otherwise",
+            (false, false) => "in full",
         };
         rows.push(Mapped {
             field: field.to_owned(),

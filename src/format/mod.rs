@@ -58,6 +58,17 @@ impl Format {
         }
     }
 
+    /// What it is, and in which version, for a person.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Native => "the record itself, byte for byte, with what proves it",
+            Self::Ecs => "Elastic Common Schema 9.4.0",
+            Self::Ocsf => "Open Cybersecurity Schema Framework 1.8.0",
+            Self::Grist => "the audit events that Grist streams",
+        }
+    }
+
     /// Appends one record as one JSON object, without a line end.
     ///
     /// It begins with a fixed text that holds the trail, then the number, whatever the format: so

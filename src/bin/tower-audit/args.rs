@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use tower_audit::{evidence::TreeHead, record::ActorType, verify::Expected};
+use tower_audit::{
+    evidence::TreeHead,
+    format::{Format, FormatError},
+    record::ActorType,
+    verify::Expected,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -54,6 +59,9 @@ pub(crate) enum Command {
     /// Check a policy file, and show what it makes of a request
     #[command(after_help = POLICY)]
     Policy(PolicyArgs),
+    /// Show the formats that records are written in, and where each field goes
+    #[command(after_help = FORMATS)]
+    Formats(FormatsArgs),
 }
 
 const VERIFY: &str = "\
@@ -138,6 +146,14 @@ The route is its template, or - for a request on no route. Without --status, --o
 only the arrival is explained. An outcome that is not given follows from the status. What a rule
 asks for by action is held against the service's catalogue when the service starts.
 Exit codes: 0 the file can be used, 1 it cannot, 2 it could not be read.";
+
+const FORMATS: &str = "\
+Examples:
+  tower-audit formats
+  tower-audit formats --explain ecs
+  tower-audit formats --explain ocsf --json | jq -r 'select(.has_home | not) | .field'
+
+What has no home in a format is not dropped: it is kept where only tower-audit puts something.";
 
 #[derive(Debug, ClapArgs)]
 #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["dir", "store"])))]
@@ -262,6 +278,20 @@ pub(crate) struct PolicyArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FormatsArgs {
+    /// Show where each field of a record goes, in one format or in all
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    #[expect(
+        clippy::option_option,
+        reason = "clap's form of a flag with a value or without"
+    )]
+    pub(crate) explain: Option<Option<Format>>,
+    /// Print one line of JSON for each format, or each field
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How many records are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
@@ -274,6 +304,10 @@ fn limit(text: &str) -> Result<Limit, String> {
             Ok(limit) => Ok(Limit(Some(limit))),
         },
     }
+}
+
+fn format(text: &str) -> Result<Format, FormatError> {
+    text.parse()
 }
 
 fn actor(text: &str) -> Result<ActorType, String> {

@@ -6,6 +6,7 @@
 mod args;
 mod exit;
 mod filter;
+mod formats;
 mod migrate;
 mod output;
 mod policy;
@@ -45,6 +46,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Migrate(args) => block_on(migrate::run(&args, output)),
         Command::Policy(args) => policy::run(&args, output),
         Command::Sink(command) => sink::run(&command, output),
+        Command::Formats(args) => formats::run(&args, output),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command, run as people and scripts run it.
 
+mod formats;
 mod policy;
 mod reading;
 mod replay;

@@ -67,6 +67,7 @@ fn help_shows_the_way() {
         "replay",
         "policy",
         "sink",
+        "formats",
     ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");

@@ -4,6 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     path::Path,
+    process::Command,
 };
 
 use serde_json::Value;
@@ -12,7 +13,10 @@ use tower_audit::{
     sink::{Sink, url},
 };
 
-use crate::support::batches::{origin, plain};
+use crate::support::{
+    batches::{origin, plain},
+    project, services,
+};
 
 fn sink(path: &Path, format: Format) -> Box<dyn Sink> {
     url::parse(&format!("file://{}?format={format}", path.display())).unwrap()
@@ -83,4 +87,38 @@ fn a_format_that_there_is_not_is_an_error_that_names_the_others() {
     let error = url::parse("file://audit.jsonl?format=cef").err().unwrap();
     assert_eq!(error.part, "option format");
     assert_eq!(error.expected, "write native, ecs, ocsf or grist");
+}
+
+#[test]
+fn models_that_others_wrote_take_every_golden_line_of_ocsf() {
+    let Some(python) = services::python() else {
+        return;
+    };
+    let golden = project::root().join("tests/golden/formats/ocsf.jsonl");
+    let check = |file: &Path| {
+        let script = project::root().join("scripts/check-ocsf");
+        let output = Command::new(&python)
+            .arg(script)
+            .arg(file)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (is_good, said) = check(&golden);
+    assert!(is_good, "{said}");
+    assert!(said.contains("checked 9 events"), "{said}");
+
+    let text = fs::read_to_string(golden).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let bad = dir.path().join("bad.jsonl");
+    for (from, to) in [
+        ("\"severity_id\":1", "\"severity_id\":41"),
+        ("\"type_uid\":300404", "\"type_uid\":300401"),
+        ("\"product\":{", "\"produce\":{"),
+    ] {
+        fs::write(&bad, text.replace(from, to)).unwrap();
+        let (is_good, said) = check(&bad);
+        assert!(!is_good, "{from}: {said}");
+    }
 }
