@@ -62,6 +62,9 @@ mod layers;
 #[cfg(all(feature = "testing", feature = "metrics"))]
 mod metrics;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod operations;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "sqlite"))]
 mod outbox;
 #[cfg(test)]

@@ -183,11 +183,15 @@ fn the_state_of_a_sink_is_in_the_text_for_prometheus() {
         "audit_sink_last_attempt_seconds",
         "audit_sink_last_success_seconds",
     ] {
-        let text = trail.audit().prometheus();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(&format!("{metric}{{sink=\"good\"")));
-        let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
-        assert!(value > Some(1_700_000_000), "{line:?}");
+        let is_recent = || {
+            let text = trail.audit().prometheus();
+            let start = format!("{metric}{{sink=\"good\"}} ");
+            let value = text.lines().find_map(|line| line.strip_prefix(&start));
+            value.and_then(|value| value.parse::<u64>().ok()) > Some(1_700_000_000)
+        };
+        while !is_recent() {
+            assert!(std::time::Instant::now() < deadline, "{metric}");
+            std::thread::yield_now();
+        }
     }
 }
