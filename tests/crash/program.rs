@@ -80,6 +80,10 @@ impl Program {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL. Gives everything that was said before.
     pub(crate) fn kill(mut self) -> Vec<String> {
         // It may be gone already.
