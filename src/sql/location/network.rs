@@ -72,11 +72,11 @@ impl NetworkLocation {
             return Err(UrlError::new("option cert", "", expected));
         }
         // Nobody listens between a program and its own machine.
-        let tls = tls.unwrap_or(if ca.is_none() && is_loopback(&host) {
-            Tls::Prefer
-        } else {
-            Tls::VerifyFull
-        });
+        let tls = match tls {
+            Some(tls) => tls,
+            None if ca.is_none() && is_loopback(&host) => Tls::Prefer,
+            None => Tls::VerifyFull,
+        };
         if ca.is_some() && !matches!(tls, Tls::VerifyCa | Tls::VerifyFull) {
             let expected = "an authority is only asked with sslmode=verify-ca or verify-full";
             return Err(UrlError::new("option ca", "", expected));
