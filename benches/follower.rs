@@ -23,12 +23,13 @@ use std::{
 use support::{
     Asked, Bar, Fallible, Series, Taken, Unit, Watch, compare,
     facts::{Facts, SERVICE},
+    journal::{batches, fill, stop},
     place::{self, Place},
     plain::Plain,
     timed,
 };
 use tower_audit::{
-    Audit, Rejected,
+    Audit,
     record::Origin,
     sink::{Batch, Limits, Sink, SinkError, SinkFuture, SqliteSink},
 };
@@ -37,7 +38,7 @@ fn main() -> Fallible<()> {
     let asked = Asked::read();
     let place = Place::new()?;
     let records = asked.or_quick(100_000, 5_000);
-    let batches = batches(&place, records)?;
+    let batches = batches(&place, records, SqliteSink::new("").limits())?;
     let (mut backlog, mut plain) = (Series::default(), Series::default());
     let (mut outage, mut alone) = (Series::default(), Series::default());
     let ready = Plain::new(&batches)?;
@@ -67,44 +68,6 @@ fn main() -> Fallible<()> {
         compare(&title, Unit::PerSecond, &outage, reference, bar);
     }
     Ok(())
-}
-
-/// Fills a journal while no sink takes anything.
-fn fill(audit: &Audit, records: u64) -> Fallible<()> {
-    for number in 0..records {
-        while let Err(error) = audit.record(Facts::new(number).record()) {
-            match error {
-                Rejected::Full => thread::sleep(Duration::from_micros(200)),
-                other => return Err(other.into()),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A journal of so many records in `journal`, and what a follower makes of it.
-fn batches(place: &Place, records: u64) -> Fallible<Vec<Batch>> {
-    let taken = Arc::default();
-    let collect = Collect {
-        batches: Arc::clone(&taken),
-    };
-    let audit = Audit::builder(SERVICE)
-        .dir(place.join("journal"))
-        .sink("collect", collect)
-        .start_blocking()?;
-    fill(&audit, records)?;
-    stop(&audit)?;
-    let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut *taken))
-}
-
-fn stop(audit: &Audit) -> Fallible<()> {
-    let report = audit.shutdown_blocking(Duration::from_secs(300));
-    if report.in_order {
-        Ok(())
-    } else {
-        Err(format!("not closed in order: {report}").into())
-    }
 }
 
 /// A new sink on a journal that is full already.
@@ -187,31 +150,6 @@ fn remove(database: &Path) -> Fallible<()> {
     }
     place::settle(database)?;
     Ok(std::fs::remove_file(database)?)
-}
-
-/// Keeps every batch.
-struct Collect {
-    batches: Arc<Mutex<Vec<Batch>>>,
-}
-
-impl Sink for Collect {
-    fn kind(&self) -> &'static str {
-        "collect"
-    }
-
-    fn address(&self) -> String {
-        "memory".into()
-    }
-
-    fn limits(&self) -> Limits {
-        SqliteSink::new("").limits()
-    }
-
-    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
-        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.push(batch.clone());
-        Box::pin(async { Ok(()) })
-    }
 }
 
 /// What a [`Watched`] sink saw.

@@ -5,9 +5,12 @@
 #![expect(clippy::print_stdout, reason = "a bench prints what it found")]
 
 pub(crate) mod facts;
+pub(crate) mod journal;
 pub(crate) mod place;
 #[cfg(feature = "sqlite")]
 pub(crate) mod plain;
+#[cfg(feature = "postgres")]
+pub(crate) mod plain_postgres;
 #[cfg(feature = "axum")]
 pub(crate) mod service;
 

@@ -129,11 +129,11 @@ Exit codes: 0 everything is delivered, 1 some records were refused or are gone, 
 const MIGRATE: &str = "\
 Examples:
   tower-audit migrate sqlite://audit.db
-  tower-audit migrate 'postgres://owner@db.example/docs?password_file=/run/secrets/owner' --service-role docs
+  tower-audit migrate 'postgres://owner@db/docs?password_file=/run/owner' --service-role docs
 
-For the owner of the tables, at each deployment and at least once a year: PostgreSQL's records have a
-part for each month, and 12 months ahead are made. The role that the service logs in with gets the
-rights to insert and to select, and no others. A service may run meanwhile.";
+For the owner of the tables, at each deployment, before the services start; they may run meanwhile.
+PostgreSQL's records have a part for each month, and 12 months ahead are made: run it once a year at
+least. The role that the service logs in with may insert and select from then on, and no more.";
 
 const POLICY: &str = "\
 Examples:
@@ -246,7 +246,7 @@ pub(crate) struct MigrateArgs {
     /// The database, such as postgres://owner@db.example/docs
     #[arg(value_name = "URL")]
     pub(crate) url: String,
-    /// The role that the service logs in with: it may insert and select, no more
+    /// The role of the service: it may insert and select, no more
     #[arg(long, value_name = "NAME")]
     pub(crate) service_role: Option<String>,
 }

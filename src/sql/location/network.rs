@@ -71,9 +71,9 @@ impl NetworkLocation {
             let expected = "a certificate and its key go together: give cert and key";
             return Err(UrlError::new("option cert", "", expected));
         }
-        // Nobody listens between a program and its own machine.
         let tls = match tls {
             Some(tls) => tls,
+            // Nobody listens between a program and its own machine.
             None if ca.is_none() && is_loopback(&host) => Tls::Prefer,
             None => Tls::VerifyFull,
         };
@@ -130,8 +130,7 @@ fn take_tls(address: &mut Address) -> Result<Option<Tls>, UrlError> {
         "prefer" => Some(Tls::Prefer),
         "require" => Some(Tls::Require),
         "verify-ca" => Some(Tls::VerifyCa),
-        // The second is MySQL's word for it.
-        "verify-full" | "verify-identity" => Some(Tls::VerifyFull),
+        "verify-full" => Some(Tls::VerifyFull),
         _ => None,
     })
 }

@@ -275,14 +275,13 @@ impl Database for PostgresDatabase {
                 "this user does not own the tables: give the login of their owner".to_owned(),
             ));
         }
-        let mut done = Vec::new();
-        let made = parts::make_ahead(self, connection).await?;
         let moved = parts::empty_default(self, connection).await?;
-        done.push(format!("monthly parts made: {}", made + moved.parts));
+        parts::make_ahead(self, connection).await?;
+        let mut done = vec!["monthly parts are there, 12 months ahead".to_owned()];
         if moved.rows > 0 {
             done.push(format!(
-                "records moved from the default part into theirs: {}",
-                moved.rows
+                "records moved from the default part into {} of their own: {}",
+                moved.parts, moved.rows
             ));
         }
         if let Some(role) = service_role {

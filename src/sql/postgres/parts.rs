@@ -63,14 +63,14 @@ pub(super) async fn may_make(connection: &mut PgConnection, names: &Names) -> sq
     .try_get(0)
 }
 
-/// Makes the parts that are missing up to 12 months ahead, where nothing is in the way; says how many.
+/// Makes the parts that are missing up to 12 months ahead, where nothing is in the way.
 pub(super) async fn make_ahead(
     database: &PostgresDatabase,
     connection: &mut PgConnection,
-) -> sqlx::Result<usize> {
+) -> sqlx::Result<()> {
     let names = &database.names;
     if missing(connection, names).await?.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let mut locked = lock(database, connection).await?;
     // Again, now that nobody else makes any.
@@ -79,8 +79,7 @@ pub(super) async fn make_ahead(
         make(&mut locked, names, month).await?;
         attach(&mut locked, names, month).await?;
     }
-    locked.commit().await?;
-    Ok(months.len())
+    locked.commit().await
 }
 
 /// The months ahead that have no part, and no rows in the default part.

@@ -1,6 +1,7 @@
 //! The command, run as people and scripts run it.
 
 mod formats;
+mod migrate;
 mod policy;
 mod reading;
 mod replay;

@@ -65,6 +65,7 @@ fn help_shows_the_way() {
         "tail",
         "session-hash",
         "replay",
+        "migrate",
         "policy",
         "sink",
         "formats",

@@ -168,8 +168,8 @@ async fn records_outside_of_every_month_are_kept_told_and_moved_by_the_owner() {
     assert_eq!(
         migrated.done,
         [
-            "monthly parts made: 3",
-            "records moved from the default part into theirs: 4"
+            "monthly parts are there, 12 months ahead",
+            "records moved from the default part into 3 of their own: 4"
         ]
     );
     assert_eq!(sink.concerns().await, Ok(vec![]));

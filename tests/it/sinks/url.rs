@@ -100,6 +100,40 @@ fn mistakes_in_a_file_address_are_told() {
     }
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn a_postgres_address_makes_a_postgres_sink_that_shows_no_login() {
+    let sink = parse("postgres://docs:hunter2@db.example/audit?schema=a&sslmode=require").unwrap();
+    assert_eq!(
+        (sink.kind(), sink.address().as_str()),
+        ("postgres", "postgres://db.example:5432/audit")
+    );
+    for (address, part, expected) in [
+        (
+            "postgres://docs:hunter2@h/d?schema=A-",
+            "option schema",
+            "a schema begins",
+        ),
+        (
+            "postgres://docs:hunter2@h/d?shema=a",
+            "option",
+            "did you mean schema?",
+        ),
+        (
+            "postgres://docs:hunter2@h/d?sslmode=no",
+            "option sslmode",
+            "verify-full",
+        ),
+        ("postgres://docs:hunter2@h", "location", "name a database"),
+        ("postgres://h/d", "location", "name a user"),
+    ] {
+        let error = wrong(address);
+        assert_eq!(error.part, part, "{address}");
+        assert!(error.expected.contains(expected), "{address}: {error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
 #[test]
 fn an_unknown_scheme_gets_the_nearest_one() {
     let error = wrong("sqllite://audit.db");
