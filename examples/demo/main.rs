@@ -11,6 +11,9 @@
 //! | handlers say what they act on, and what they change | `editing.rs`, `admin.rs` |
 //! | the actor is told | `users.rs` |
 //! | a job of the system is recorded | `sessions.rs` |
+//! | operators see health, counters and what is wrong with a sink | `operations.rs` |
+//!
+//! `AUDIT_SINKS` adds sinks: see `docs/operations.md`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 mod admin;
@@ -21,6 +24,7 @@ mod editing;
 mod failure;
 mod login;
 mod odd;
+mod operations;
 mod sessions;
 mod stop;
 mod trail;
@@ -52,8 +56,11 @@ async fn main() -> Result<(), Failure> {
         args.session_lasts(),
     ));
     let router = app::router(app).layer(trail::layer(&audit, &args));
+    // Outside of the layer: what asks every few seconds is no request that anybody audits.
+    let router = router.merge(operations::router(&audit));
 
     args.welcome(listener.local_addr()?);
+    tokio::spawn(operations::tell_of_sinks(audit.clone()));
     // The layer finds the peer's address in what this puts into each request.
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(stop::signal());

@@ -15,7 +15,8 @@ pub(crate) async fn start(args: &Args) -> Result<Audit, Failure> {
         Some(file) => Policy::from_toml_file(file)?,
         None => Policy::new().rule(Rule::new("health checks").route("/health").skip()),
     };
-    let audit = Audit::builder("demo")
+    // Its directory and its sinks can be said by the environment as well, which wins.
+    let audit = Audit::from_env("demo")
         .version(env!("CARGO_PKG_VERSION"))
         .dir(args.dir.join("journal"))
         .sink("sqlite", SqliteSink::new(args.dir.join("audit.db")))

@@ -46,7 +46,7 @@ fn values(yaml: &str) -> BTreeMap<String, String> {
         }
         let Some((key, value)) = text
             .split_once(": ")
-            .or(text.strip_suffix(':').map(|key| (key, "")))
+            .or_else(|| text.strip_suffix(':').map(|key| (key, "")))
         else {
             panic!("neither `key: value` nor a list: {line}")
         };
