@@ -207,6 +207,20 @@ fn the_manifest_keeps_its_promises() {
     assert_eq!(names, ["postgres", "collector", "siem"]);
 }
 
+#[cfg(all(feature = "http", feature = "otlp", feature = "postgres"))]
+#[test]
+fn the_sinks_of_the_manifest_are_addresses() {
+    let manifest = values(&blocks()[2]);
+    let list = manifest
+        .values()
+        .find(|value| value.contains("://"))
+        .unwrap();
+    for sink in url::named(list).unwrap() {
+        let parsed = url::parse(&sink.address);
+        assert!(parsed.is_ok(), "{}: {:?}", sink.name, parsed.err());
+    }
+}
+
 #[test]
 fn the_variables_of_the_page_are_read() {
     for row in table(&read(PAGE), "## What to set") {
