@@ -114,7 +114,7 @@ CREATE TABLE audit_trails (
 -- Nothing that was recorded is changed or removed, not even by the owner by mistake. A prune says so
 -- for its own transaction, and only the owner may:
 --     SELECT set_config('audit.prune', pg_current_xact_id()::text, true);
-CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $guard$
 BEGIN
     IF TG_OP <> 'UPDATE'
         AND current_setting('audit.prune', true) = pg_current_xact_id_if_assigned()::text
