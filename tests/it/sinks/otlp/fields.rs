@@ -65,7 +65,7 @@ fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, Value> {
 }
 
 /// A record with every field that `docs/record.schema.json` knows, each with a value of its own.
-fn full_record() -> Value {
+pub(super) fn full_record() -> Value {
     let schema: Value = serde_json::from_str(&read("docs/record.schema.json")).unwrap();
     let mut count = 0;
     let mut record = filled(&schema, &schema, "", &mut count, 0);
@@ -121,7 +121,7 @@ fn filled(root: &Value, schema: &Value, path: &str, count: &mut u32, depth: u32)
 }
 
 /// Every path to a value of the record; what is no plain group of facts is one value.
-fn leaves(record: &Value) -> BTreeMap<String, Value> {
+pub(super) fn leaves(record: &Value) -> BTreeMap<String, Value> {
     const GROUPS: [&str; 8] = [
         "service",
         "error",
@@ -161,7 +161,7 @@ async fn sent(way: Way, json: String) -> Taken {
 }
 
 /// What a row of the table in `docs/sinks.md` says about a field: the words in its second cell.
-fn documented() -> BTreeMap<String, BTreeSet<String>> {
+pub(super) fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let sinks = read("docs/sinks.md");
     let rows = table(&sinks, "### Attributes of OpenTelemetry");
     let rows = rows.into_iter().map(|row| {

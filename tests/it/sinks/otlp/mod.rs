@@ -5,6 +5,7 @@ mod env;
 mod fields;
 mod receiver;
 mod rejected;
+mod rotel;
 
 use tower_audit::sink::{OtlpCompression, OtlpSink, OtlpSinkBuilder};
 
