@@ -21,7 +21,9 @@ use std::{
 };
 
 use support::{
-    Asked, Bar, Fallible, Series, Taken, Unit, Watch, compare,
+    Asked, Bar, Fallible, Series, Taken, Unit, Watch,
+    batches::{batches, fill, stop},
+    compare,
     facts::{Facts, SERVICE},
     journal::{batches, fill, stop},
     place::{self, Place},

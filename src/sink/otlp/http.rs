@@ -1,12 +1,6 @@
 //! The way over HTTP, as protobuf.
 
-use std::io::Write as _;
-
-use ::http::{
-    HeaderMap, HeaderValue,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
-};
-use flate2::write::GzEncoder;
+use ::http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
@@ -16,7 +10,10 @@ use serde::Deserialize;
 use super::{answer::Answer, builder::Settings, endpoint::Compression, status::RpcStatus};
 use crate::sink::{
     SinkError,
-    http::client::{Answer as HttpAnswer, Client},
+    http::{
+        body::gzip,
+        client::{Answer as HttpAnswer, Client},
+    },
 };
 
 /// A client of one receiver. It connects when it is first used.
@@ -49,18 +46,10 @@ impl Http {
         headers.insert(CONTENT_TYPE, PROTOBUF);
         let mut body = message.encode_to_vec();
         if self.compression == Compression::Gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            body = gzip(&body).map_err(|error| SinkError::retry(format!("gzip: {error}")))?;
+            body = gzip(&body, &mut headers)?;
         }
         read(self.client.post(headers, body).await?)
     }
-}
-
-fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let room = Vec::with_capacity(bytes.len() / 4);
-    let mut encoder = GzEncoder::new(room, flate2::Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
 }
 
 fn read(mut answer: HttpAnswer) -> Result<Answer, SinkError> {

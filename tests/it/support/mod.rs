@@ -4,6 +4,7 @@
     feature = "file",
     feature = "http",
     feature = "mysql",
+    feature = "otlp",
     feature = "postgres",
     feature = "sqlite",
     feature = "syslog"

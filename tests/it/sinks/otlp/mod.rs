@@ -1,6 +1,7 @@
 //! The OTLP sink, against a receiver in the same process and against a real collector.
 
 mod answers;
+mod delivery;
 mod env;
 mod fields;
 mod receiver;

@@ -27,8 +27,8 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    net::{TcpListener, TcpSocket, TcpStream},
+    task::{JoinHandle, JoinSet},
 };
 use tokio_rustls::TlsAcceptor;
 use tonic::{body::Body, codec::CompressionEncoding};
@@ -77,14 +77,15 @@ type Rule = Box<dyn Fn(&Call) -> Reply + Send + Sync>;
 pub(super) struct Receiver {
     shared: Arc<Shared>,
     pub(super) address: SocketAddr,
-    _server: Arc<Server>,
+    server: Arc<Server>,
 }
 
-struct Server(JoinHandle<()>);
+/// Listens, with its connections, until it is dropped.
+struct Server(Mutex<JoinHandle<()>>);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.0.abort();
+        lock(&self.0).abort();
     }
 }
 
@@ -114,21 +115,30 @@ impl Receiver {
         rule: impl Fn(&Call) -> Reply + Send + Sync + 'static,
         tls: Option<TlsAcceptor>,
     ) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap());
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             rule: Box::new(rule),
             calls: Mutex::default(),
             taken: Mutex::default(),
         });
-        let listener = TcpListener::from_std(listener).unwrap();
         let server = tokio::spawn(listen(listener, tls, Arc::clone(&shared)));
         Self {
             shared,
             address,
-            _server: Arc::new(Server(server)),
+            server: Arc::new(Server(Mutex::new(server))),
         }
+    }
+
+    /// Ends all connections and listens no more. What it was told stays.
+    pub(super) fn stop(&self) {
+        lock(&self.server.0).abort();
+    }
+
+    /// Listens again at the same address, without TLS.
+    pub(super) fn start_again(&self) {
+        let listener = bind(self.address);
+        *lock(&self.server.0) = tokio::spawn(listen(listener, None, Arc::clone(&self.shared)));
     }
 
     /// `http://127.0.0.1:port`.
@@ -164,11 +174,21 @@ pub(super) fn number(log: &LogRecord) -> u64 {
     }
 }
 
+fn bind(address: SocketAddr) -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    // As connections of before may linger.
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket.listen(64).unwrap()
+}
+
 async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    // They end with it.
+    let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         let tls = tls.clone();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             match tls {
                 None => serve(stream, shared).await,
                 Some(tls) => {
