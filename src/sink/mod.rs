@@ -55,6 +55,8 @@ pub use self::sql::PostgresSink;
 pub use self::sql::SqliteSink;
 #[cfg(feature = "_sql")]
 pub use self::sql::tables;
+#[cfg(feature = "syslog")]
+pub use self::syslog::{SyslogSink, SyslogSinkBuilder};
 #[cfg(feature = "_sql")]
 pub use crate::sql::{TablePrefix, TablePrefixError};
 use crate::{

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "syslog")]
+mod syslog;
 
 use tower_audit::{
     record::Origin,

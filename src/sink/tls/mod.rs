@@ -1,5 +1,7 @@
 //! TLS as every sink on a network speaks it: the system's certificates and one's own, by `ring`.
 
+#[cfg(feature = "syslog")]
+mod connect;
 mod trouble;
 
 use std::{
@@ -13,6 +15,8 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
+#[cfg(feature = "syslog")]
+pub(in crate::sink) use self::connect::{Trusted, connect};
 pub(in crate::sink) use self::trouble::trouble;
 use super::SinkError;
 use crate::address::{Address, UrlError};
@@ -110,6 +114,7 @@ impl TlsFiles {
 }
 
 /// For a client that is to speak plain HTTP only, but cannot be made without.
+#[cfg(feature = "_http")]
 pub(in crate::sink) fn no_trust() -> Result<ClientConfig, SinkError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
