@@ -10,6 +10,8 @@ mod line;
 mod mapping;
 mod ocsf;
 mod spell;
+#[cfg(feature = "file")]
+mod start;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -19,8 +21,9 @@ use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
 pub use self::explain::Mapped;
-pub(crate) use self::line::{LONGEST_HEAD, Starts, is_whole, may_begin};
 use self::mapping::Mapping;
+#[cfg(feature = "file")]
+pub(crate) use self::start::{LONGEST_HEAD, Starts, is_whole, may_begin};
 
 /// The words that records are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -72,7 +75,7 @@ impl Format {
     /// Appends one record as one JSON object, without a line end.
     ///
     /// It begins with a fixed text that holds the trail, then the number, whatever the format: so
-    /// a file says itself how far it has come ([`Starts`]).
+    /// a file says itself how far it has come.
     pub(crate) fn write(self, out: &mut Vec<u8>, event: &Event<'_>) {
         line::open(out, self, event);
         match self.mapping() {

@@ -55,6 +55,7 @@ pub use self::sql::PostgresSink;
 pub use self::sql::SqliteSink;
 #[cfg(feature = "_sql")]
 pub use self::sql::tables;
+pub use self::stdout::StdoutSink;
 #[cfg(feature = "syslog")]
 pub use self::syslog::{SyslogSink, SyslogSinkBuilder};
 #[cfg(feature = "_sql")]

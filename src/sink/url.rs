@@ -6,6 +6,7 @@
 //! | `postgres://user:password@host:5432/database` | [`PostgresSink`](super::PostgresSink) | `schema=public`, `prefix=audit_`, `sslmode=verify-full`, `ca=`, `cert=`, `key=`, `password_file=` |
 //! | `mysql://user:password@host:3306/database`, `mariadb://…` | [`MysqlSink`](super::MysqlSink) | `prefix=audit_`, `sslmode=verify-full`, `ca=`, `cert=`, `key=`, `password_file=` |
 //! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `format=ecs`, `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
+//! | `stdout://` | [`StdoutSink`](super::StdoutSink) | `format=ecs` |
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
 //! working directory. Sizes are a number with `KB`, `MB`, `GB` (powers of 1000), `KiB`, `MiB`,

@@ -22,6 +22,7 @@ mod splunk;
 mod sqlite;
 #[cfg(feature = "sqlite")]
 mod sqlite_faults;
+#[cfg(feature = "cli")]
 mod stdout;
 #[cfg(feature = "syslog")]
 mod syslog;
