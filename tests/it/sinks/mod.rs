@@ -10,6 +10,8 @@ mod mysql;
 mod mysql_faults;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod outage;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
