@@ -21,9 +21,7 @@ use std::{
 };
 
 use support::{
-    Asked, Bar, Fallible, Series, Taken, Unit, Watch,
-    batches::{batches, fill, stop},
-    compare,
+    Asked, Bar, Fallible, Series, Taken, Unit, Watch, compare,
     facts::{Facts, SERVICE},
     journal::{batches, fill, stop},
     place::{self, Place},

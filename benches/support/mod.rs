@@ -10,6 +10,8 @@ pub(crate) mod journal;
 pub(crate) mod place;
 #[cfg(feature = "sqlite")]
 pub(crate) mod plain;
+#[cfg(feature = "mysql")]
+pub(crate) mod plain_mysql;
 #[cfg(feature = "postgres")]
 pub(crate) mod plain_postgres;
 #[cfg(feature = "axum")]

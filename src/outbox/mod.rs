@@ -28,6 +28,8 @@
 //! was lost after it had written the record, that record exists twice, with one id.
 
 mod error;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
@@ -41,6 +43,8 @@ use uuid::Uuid;
 use crate::{clock::RecordId, record::Owner};
 
 pub use self::error::OutboxError;
+#[cfg(feature = "mysql")]
+pub use self::mysql::MysqlOutbox;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresOutbox;
 #[cfg(feature = "sqlite")]

@@ -8,7 +8,7 @@ use crate::{
     sql::{database::Database, mysql::MysqlDatabase, write::End},
 };
 
-/// Keeps records in a database of MySQL 8.0, MariaDB 10.5 or newer, shared by any number of services.
+/// Keeps records in a database of MySQL 8.0, MariaDB 10.6 or newer, shared by any number of services.
 ///
 /// - Nothing is opened before the first call: a server that is away does not keep a service from
 ///   starting. Where the user may make tables, they are made and brought up to date then, under a

@@ -56,7 +56,7 @@ fn by_number(number: u16) -> Fault {
         3159 => Fault::Repair("the server insists on TLS: remove sslmode=disable from the address"),
         // Syntax, unknown variable, character set, collation or engine; key too long.
         1064 | 1071 | 1115 | 1193 | 1273 | 1286 => Fault::Repair(
-            "a server is needed that is as new as MySQL 8.0 or MariaDB 10.5, with InnoDB",
+            "a server is needed that is as new as MySQL 8.0 or MariaDB 10.6, with InnoDB",
         ),
         // Interrupted; ran too long (MariaDB, MySQL).
         1317 | 1969 | 3024 => Fault::Interrupted,

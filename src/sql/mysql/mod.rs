@@ -75,6 +75,11 @@ impl MysqlDatabase {
         })
     }
 
+    /// The name of a table.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix())
+    }
+
     fn prefix(&self) -> &TablePrefix {
         &self.location.prefix
     }

@@ -3,7 +3,7 @@
 mod left;
 #[cfg(feature = "axum")]
 mod requests;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod servers;
 
 use std::{path::PathBuf, time::Duration};

@@ -213,6 +213,9 @@ outbox_on!(
     tower_audit::outbox::PostgresOutbox
 );
 
+#[cfg(feature = "mysql")]
+outbox_on!(mariadb, sqlx::MySql, tower_audit::outbox::MysqlOutbox);
+
 // A service's role often may not make tables.
 #[cfg(feature = "postgres")]
 #[tokio::test]
