@@ -34,7 +34,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
 };
 use prost::Message as _;
 use support::{
-    Asked, Bar, Fallible, Series, Taken, Unit, batches::batches, compare, place::Place, timed,
+    Asked, Bar, Fallible, Series, Taken, Unit, compare, journal::batches, place::Place, timed,
 };
 use tokio::runtime::{Builder, Runtime};
 use tonic::{body::Body, codec::CompressionEncoding, transport::Channel};

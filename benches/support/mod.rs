@@ -4,7 +4,6 @@
 #![allow(dead_code, reason = "every bench is a program of its own")]
 #![expect(clippy::print_stdout, reason = "a bench prints what it found")]
 
-pub(crate) mod batches;
 pub(crate) mod facts;
 pub(crate) mod journal;
 pub(crate) mod place;

@@ -6,6 +6,7 @@ use sqlx::AssertSqlSafe;
 use tokio::sync::oneshot;
 use tower_audit::{
     AuditScope, assert_recorded,
+    clock::{Clock as _, RecordId, SystemClock},
     outbox::OutboxError,
     testing::{TestTrail, disk::TestDisk},
 };
@@ -13,6 +14,20 @@ use uuid::Uuid;
 
 use super::create;
 use crate::support::services;
+
+/// The id of a record that began so long ago.
+fn id_of_age(seconds: u64) -> String {
+    let age = std::time::Duration::from_secs(seconds);
+    let at = SystemClock::new().now().saturating_sub(age);
+    RecordId::lowest_at(at).to_string()
+}
+
+/// A record of another service.
+fn stray_record(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","timestamp":"2026-11-20T13:34:01.000000Z","schema":"1.0","service":{{"name":"elsewhere"}},"action":"audit.pruned","category":"audit","outcome":"success"}}"#
+    )
+}
 
 macro_rules! outbox_on {
     ($server:ident, $database:ty, $outbox:ty) => {
@@ -158,6 +173,31 @@ macro_rules! outbox_on {
                 assert!(lines.iter().any(|line| **line == row), "the row's own bytes");
             }
 
+            #[tokio::test]
+            async fn rows_of_a_trail_that_is_elsewhere_are_taken_over_and_what_is_no_record_is_left() {
+                let Some(service) = Service::new().await else { return };
+                for (seconds, is_record) in [(30, true), (90, true), (95, false)] {
+                    let id = id_of_age(seconds);
+                    let record = if is_record { stray_record(&id) } else { "{}".to_owned() };
+                    let stray = "11111111-1111-4111-8111-111111111111";
+                    service
+                        .run(&format!(
+                            "INSERT INTO audit_outbox (id, trail, run, record) \
+                             VALUES ('{id}', '{stray}', '{stray}', '{record}')"
+                        ))
+                        .await;
+                }
+                let outbox = || {
+                    let outbox = tower_audit::outbox::Outbox::from(service.outbox.clone());
+                    outbox.abandoned_after(std::time::Duration::from_secs(60))
+                };
+                let trail = TestTrail::with(|builder| builder.outbox(outbox()));
+                let _ = trail.shutdown();
+                assert_eq!(service.rows().await.len(), 2, "the young one, and the one that is none");
+                assert_recorded!(trail, {"action": "service.audit.pruned", "outcome": "success"});
+                assert_recorded!(trail, {"action": "audit.outbox_left", "outcome": "error"});
+            }
+
             // Trap D10: the caller is told, and what he does next is what happens.
             #[tokio::test]
             async fn a_failed_insert_is_an_error_and_leaves_the_transaction_usable() {
@@ -253,4 +293,49 @@ async fn a_role_that_may_only_write_rows_opens_a_table_that_is_there() {
     run(format!("DROP SCHEMA {schema} CASCADE; DROP ROLE {role}"))
         .await
         .unwrap();
+}
+
+// The server rolls a whole transaction back by itself when it is the victim of a deadlock. What
+// the caller does then must not be taken for a commit of all of it.
+#[cfg(feature = "mysql")]
+#[tokio::test]
+async fn a_deadlock_is_an_error_of_the_insert_and_of_the_commit() {
+    use sqlx::{Acquire as _, MySqlPool};
+    use tower_audit::outbox::MysqlOutbox;
+
+    use crate::support::mariadb::Scratch;
+
+    let Some(scratch) = Scratch::new() else {
+        return;
+    };
+    let pool = MySqlPool::connect(&scratch.url("")).await.unwrap();
+    let outbox = MysqlOutbox::open(&scratch.url("")).await.unwrap();
+    let run = "CREATE TABLE documents (id INT PRIMARY KEY, name INT); \
+               INSERT INTO documents VALUES (1, 0), (2, 0), (3, 0), (4, 0)";
+    scratch.run(run).await;
+    let trail = TestTrail::with(|builder| builder.outbox(outbox.clone()));
+    let work = async {
+        let draft = AuditScope::current().unwrap().draft();
+        let mut ours = pool.begin().await.unwrap();
+        let mut theirs = pool.begin().await.unwrap();
+        let change = "UPDATE documents SET name = 1 WHERE id = 1";
+        sqlx::query(change).execute(&mut *ours).await.unwrap();
+        // The one that changed more is spared.
+        let more = "UPDATE documents SET name = 2 WHERE id > 1";
+        sqlx::query(more).execute(&mut *theirs).await.unwrap();
+        outbox.record_in(&mut theirs, &draft).await.unwrap();
+        let theirs = async {
+            let change = "UPDATE documents SET name = 2 WHERE id = 1";
+            let wanted = theirs.acquire().await.unwrap();
+            sqlx::query(change).execute(wanted).await.unwrap();
+            theirs.commit().await.unwrap();
+        };
+        let (error, ()) = tokio::join!(outbox.record_in(&mut ours, &draft), theirs);
+        let error = error.unwrap_err();
+        assert!(matches!(&error, OutboxError::Insert { .. }), "{error:?}");
+        ours.commit().await.unwrap_err();
+    };
+    trail.audit().scope(create()).run(work).await;
+    let ours = "SELECT COUNT(*) FROM documents WHERE name = 1";
+    assert_eq!(scratch.number(ours).await, 0);
 }
