@@ -340,3 +340,46 @@ fn every_field_of_ecs_is_one_that_is_published() {
         check_ecs(&line(Format::Ecs, 1, &json));
     }
 }
+
+/// The table of the documentation, from the tables that do it.
+fn table() -> String {
+    let cell = |format: Format, field: &str| {
+        let rows = format.explain();
+        let rows: Vec<_> = rows
+            .iter()
+            .filter(|row| row.field.starts_with(field))
+            .collect();
+        let mut homes: Vec<&str> = Vec::new();
+        for row in rows.iter().filter(|row| row.has_home) {
+            if !homes.contains(&row.to.as_str()) {
+                homes.push(&row.to);
+            }
+        }
+        let is_sure = rows.iter().all(|row| row.has_home);
+        match (homes.is_empty(), is_sure) {
+            (true, _) => "–".to_owned(),
+            (false, true) => format!("`{}`", homes.join("`, `")),
+            (false, false) => format!("(`{}`)", homes.join("`, `")),
+        }
+    };
+    let row = |field: &&str| {
+        let [ecs, ocsf, grist] =
+            [Format::Ecs, Format::Ocsf, Format::Grist].map(|format| cell(format, field));
+        format!("| `{field}` | {ecs} | {ocsf} | {grist} |\n")
+    };
+    super::explain::FIELDS.iter().map(row).collect()
+}
+
+#[test]
+fn the_table_of_the_documentation_is_the_one_that_is_done() {
+    const HEAD: &str = "| field | ECS | OCSF | Grist |\n|---|---|---|---|\n";
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/sinks.md");
+    let docs = fs::read_to_string(&path).unwrap();
+    let (before, rest) = docs.split_once(HEAD).unwrap();
+    let (found, after) = rest.split_at(rest.find("\n\n").unwrap() + 1);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, format!("{before}{HEAD}{}{after}", table())).unwrap();
+    } else {
+        assert_eq!(found, table());
+    }
+}
