@@ -43,6 +43,8 @@ pub struct SinkStats {
     /// Records offered again after an unclear answer, to a sink that keeps no position: these may be
     /// there twice, with the same id.
     pub resent: u64,
+    /// Why the last of the `dead` was refused, for a person.
+    pub last_refusal: Option<String>,
     /// What somebody should see to before it becomes a fault, as the sink says; asked every minute.
     pub concerns: Vec<String>,
     /// When the sink was last called, whatever came of it.
@@ -54,11 +56,12 @@ pub struct SinkStats {
 }
 
 /// How delivery to one sink stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SinkState {
     /// Delivering, or nothing to deliver.
+    #[default]
     Ok,
     /// The last call failed; delivery tries again by itself.
     Retrying,

@@ -50,6 +50,12 @@ pub(super) fn of(parts: &Parts) -> Health {
             )),
             _ => {}
         }
+        if let Some(refusal) = sink.last_refusal.as_deref().filter(|_| sink.dead > 0) {
+            reasons.push(format!(
+                "sink {} has refused records, {} since the start, kept in its dead letters; `tower-audit replay --dead {}` offers them again, the last was refused because: {refusal}",
+                sink.name, sink.dead, sink.name
+            ));
+        }
         let concerns = sink.concerns.iter();
         reasons.extend(concerns.map(|concern| format!("sink {}: {concern}", sink.name)));
     }

@@ -174,6 +174,9 @@ impl Follower {
         if self.orders.pace == Pace::Paused {
             self.save_all(Saving::Now);
             self.look_at_oldest();
+            if self.probing == Probing::Answered {
+                self.ledger.answered();
+            }
             return Next::Rest(Some(earliest(self.reporter.due(), now + LOOK_EVERY)));
         }
         if let Some(until) = self.trouble.rests_until(now) {
@@ -194,6 +197,9 @@ impl Follower {
                 }
                 Picked::Nothing(until) => {
                     self.ledger.oldest(None);
+                    if self.state() == SinkState::Ok {
+                        self.ledger.answered();
+                    }
                     return Next::Idle(Some(earliest(until, self.concerns_at)));
                 }
             }

@@ -141,6 +141,7 @@ impl Follower {
         let step = hand.set_aside(&numbers);
         self.refused_in_row = row;
         self.recovered();
+        self.ledger.refused(reason.to_owned());
         self.pass(index, step);
         let what = What::DeadLettered {
             trail,
@@ -215,8 +216,7 @@ impl Follower {
     /// One trail waits for somebody to act; the others go on.
     pub(crate) fn feed_blocked(&mut self, index: usize, reason: String) {
         // A try that failed, like any other: a drain waits for one, not for its whole time.
-        self.ledger.retried();
-        self.ledger.failed(reason.clone());
+        self.ledger.call_failed(reason.clone());
         let now = self.now();
         if let Some(feed) = self.feeds.get_mut(index) {
             feed.trouble.blocked(now, reason, &self.reporter);

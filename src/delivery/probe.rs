@@ -10,6 +10,7 @@ use super::{
     event::neutral,
     follower::Follower,
     name::SinkName,
+    stats::Ledger,
     supervisor::{Supervisor, Worker},
     worker::CLOSE_GRACE,
 };
@@ -143,7 +144,6 @@ impl Follower {
         match self.call(|sink| sink.probe()).await {
             Ok(()) => {
                 self.probing = Probing::Answered;
-                self.ledger.answered();
                 let address = self.ledger.snapshot().address;
                 tracing::info!(target: "tower_audit", sink = self.name, address, "the sink answers");
                 true
@@ -198,16 +198,26 @@ impl Follower {
     }
 }
 
+/// Whether a sink has answered to what there is: to a batch, or to a question while nothing waits.
+fn has_answered(ledger: &Ledger) -> bool {
+    let stats = ledger.snapshot();
+    let stands = matches!(stats.state, SinkState::Stopped | SinkState::Paused);
+    match ledger.answer() {
+        None => stats.state == SinkState::Stopped,
+        Some(Err(_)) => true,
+        Some(Ok(())) => stands || stats.pending == 0 || stats.last_success.is_some(),
+    }
+}
+
 impl Supervisor {
-    /// Blocks until every sink has answered once, at most `timeout`, and says what.
+    /// Blocks until every sink has answered once, at most `timeout`, and says what: to a batch, if
+    /// any waits, since a destination may answer questions and refuse what is sent.
     pub(crate) fn answers(&self, timeout: Duration) -> Vec<Answer> {
         let deadline = Instant::now() + timeout;
         let workers = self.workers();
         let answer = |worker: &Worker| {
             let ledger = &worker.ledger;
-            ledger.wait(deadline, |ledger| {
-                ledger.answer().is_some() || ledger.snapshot().state == SinkState::Stopped
-            });
+            ledger.wait(deadline, has_answered);
             let stats = ledger.snapshot();
             let problem = match ledger.answer() {
                 Some(answer) => answer.err(),

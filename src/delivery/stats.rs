@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
     asks: Asks,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Books {
     name: String,
     kind: &'static str,
@@ -46,6 +46,7 @@ struct Books {
     /// What the sink answered last; `None` before its first answer.
     answer: Option<Result<(), String>>,
     resent: u64,
+    last_refusal: Option<String>,
     concerns: Vec<String>,
     oldest: Option<Timestamp>,
     /// Changes that somebody may wait for.
@@ -107,23 +108,7 @@ impl Ledger {
             asks: Asks::default(),
             books: Mutex::new(Books {
                 name,
-                kind: "",
-                address: String::new(),
-                state: SinkState::Ok,
-                accounts: Vec::new(),
-                closed: 0,
-                passed: Passed::default(),
-                retries: 0,
-                panics: 0,
-                cursor_failures: 0,
-                last_error: None,
-                last_success: None,
-                last_attempt: None,
-                answer: None,
-                resent: 0,
-                concerns: Vec::new(),
-                oldest: None,
-                changes: 0,
+                ..Books::default()
             }),
         }
     }
@@ -208,11 +193,13 @@ impl Ledger {
         self.books().answer.clone()
     }
 
-    /// Notes that the sink would take batches.
+    /// Notes that the sink would take batches, as far as it was asked and nothing waits for it.
     pub(crate) fn answered(&self) {
         let mut books = self.books();
-        books.answer = Some(Ok(()));
-        self.changed(books);
+        if books.answer.is_none() {
+            books.answer = Some(Ok(()));
+            self.changed(books);
+        }
     }
 
     /// Notes that a call begins.
@@ -241,10 +228,12 @@ impl Ledger {
         self.changed(books);
     }
 
-    /// Counts a try that failed before the sink was called.
-    pub(crate) fn retried(&self) {
+    /// Keeps why records were refused for good; the sink takes others.
+    pub(crate) fn refused(&self, reason: String) {
         let mut books = self.books();
-        books.retries = books.retries.saturating_add(1);
+        books.answer = Some(Err(reason.clone()));
+        books.last_refusal = Some(reason.clone());
+        books.last_error = Some(reason);
         self.changed(books);
     }
 
@@ -272,6 +261,7 @@ impl Ledger {
         let mut books = self.books();
         books.last_success = Some(now);
         books.answer = Some(Ok(()));
+        self.changed(books);
     }
 
     /// Sets how delivery stands.
@@ -319,6 +309,7 @@ impl Ledger {
             last_attempt: books.last_attempt,
             last_success: books.last_success,
             resent: books.resent,
+            last_refusal: books.last_refusal.clone(),
             concerns: books.concerns.clone(),
             lag: books.oldest.map(|oldest| now.since(oldest)),
         }

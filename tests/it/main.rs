@@ -10,6 +10,15 @@ mod answers;
 #[cfg(feature = "testing")]
 mod audit;
 #[cfg(test)]
+#[cfg(all(
+    feature = "testing",
+    feature = "http",
+    feature = "otlp",
+    feature = "postgres",
+    feature = "sqlite"
+))]
+mod bad_sinks;
+#[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod bodies;
 #[cfg(test)]

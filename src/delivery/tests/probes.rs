@@ -79,6 +79,21 @@ async fn a_sink_that_takes_batches_but_no_questions_gets_its_batches() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_that_answers_questions_and_refuses_batches_has_not_answered_well() {
+    let (bench, source, script) = (Bench::new(), MemorySource::with(1, 5), Script::new());
+    script.next([Answer::Block]);
+    let mut run = bench.follow(script.around(MemoryStore::new().sink()), &[&source]);
+    run.until_rest().await;
+    assert_eq!(
+        script.state().calls,
+        1,
+        "the probe was good, so a batch was offered"
+    );
+    let answer = run.ledger.answer().unwrap();
+    assert!(answer.is_err(), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sink_that_failed_when_asked_is_asked_again_while_nothing_waits() {
     let (bench, source, script) = (Bench::new(), MemorySource::new(1), Script::new());
     script.always(Answer::Retry);

@@ -284,11 +284,12 @@ async fn answer(
 }
 
 fn unpacked(raw: &[u8]) -> String {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(raw)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .unwrap();
-    text
+    // Not every sink sends text.
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Megabytes, and no end.
