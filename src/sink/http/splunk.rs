@@ -82,8 +82,8 @@ struct Posted {
 }
 
 impl SplunkSink {
-    /// The largest batch: 5000 records and 1 MiB.
-    pub const LIMITS: (usize, usize) = (5000, 1024 * 1024);
+    /// The largest batch: 1000 records and 1 MiB.
+    pub const LIMITS: (usize, usize) = (1000, 1024 * 1024);
 
     /// The largest batch that is acknowledged: 20 000 records and 8 MiB. Splunk takes up to 800 MB.
     pub const ACKNOWLEDGED_LIMITS: (usize, usize) = (20_000, 8 * 1024 * 1024);

@@ -80,8 +80,8 @@ impl SyslogSink {
     /// The least that can be set: 2048 bytes, which every receiver of RFC 5425 takes.
     pub const LEAST_MAX_BYTES: usize = 2048;
 
-    /// The largest batch: 5000 records and 1 MiB.
-    pub const LIMITS: (usize, usize) = (5000, 1024 * 1024);
+    /// The largest batch: 1000 records and 1 MiB.
+    pub const LIMITS: (usize, usize) = (1000, 1024 * 1024);
 
     /// A sink that sends to this host and port, over TCP without encryption.
     #[must_use]
