@@ -29,5 +29,5 @@ mod stdout;
 #[cfg(feature = "syslog")]
 mod syslog;
 mod url;
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", feature = "testing"))]
 mod webhook;

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::support::{
     batches::{batch, origin, plain, record},
-    receiver::{acceptor, certificate},
     services,
+    tls::{acceptor, certificate},
 };
 
 /// What is in the file of rsyslog; others write there what they want.

@@ -18,7 +18,8 @@ use tower_audit::{
 
 use crate::support::{
     batches::{START, origin, plain},
-    receiver::{Receiver, Reply, certificate},
+    receiver::{Receiver, Reply},
+    tls::certificate,
 };
 
 fn sink(receiver: &Receiver) -> WebhookSink {

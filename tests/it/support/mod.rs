@@ -28,5 +28,7 @@ pub(crate) mod project;
 pub(crate) mod receiver;
 #[expect(dead_code, reason = "not every feature has a server to speak to")]
 pub(crate) mod services;
+#[cfg(any(feature = "http", feature = "syslog"))]
+pub(crate) mod tls;
 #[cfg(all(feature = "testing", feature = "axum"))]
 pub(crate) mod web;
