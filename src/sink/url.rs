@@ -7,6 +7,7 @@
 //! | `mysql://user:password@host:3306/database`, `mariadb://…` | [`MysqlSink`](super::MysqlSink) | `prefix=audit_`, `sslmode=verify-full`, `ca=`, `cert=`, `key=`, `password_file=` |
 //! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `format=ecs`, `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
 //! | `stdout://` | [`StdoutSink`](super::StdoutSink) | `format=ecs` |
+//! | `otlp+grpc://collector:4317`, `otlp+https://collector:4318/v1/logs`, `otlp://` | [`OtlpSink`](super::OtlpSink) | `gzip=off`, `timeout=10s`, `token_file=`, `headers_file=`, `ca=` |
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
 //! working directory. Sizes are a number with `KB`, `MB`, `GB` (powers of 1000), `KiB`, `MiB`,

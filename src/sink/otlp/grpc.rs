@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsServiceRequest, logs_service_client::LogsServiceClient,
 };
 use tonic::{
-    Request, Status,
+    ConnectError, Request, Status,
     body::Body,
     codec::CompressionEncoding,
     metadata::MetadataMap,
@@ -45,6 +45,8 @@ pub(super) struct Grpc {
     client: LogsServiceClient<Checked>,
     address: String,
     peer: String,
+    /// Whether there ever was an answer.
+    is_known: bool,
 }
 
 impl Grpc {
@@ -73,6 +75,7 @@ impl Grpc {
             client,
             peer: endpoint.host_port(),
             address,
+            is_known: false,
         })
     }
 
@@ -84,8 +87,11 @@ impl Grpc {
         let metadata = MetadataMap::from_headers(headers.clone());
         let request = Request::from_parts(metadata, ::http::Extensions::new(), message);
         match self.client.export(request).await {
-            Ok(response) => Answer::new(response.into_inner())
-                .map_err(|what| SinkError::blocked(format!("{}: {what}", self.address))),
+            Ok(response) => {
+                self.is_known = true;
+                Answer::new(response.into_inner())
+                    .map_err(|what| SinkError::blocked(format!("{}: {what}", self.address)))
+            }
             Err(status) => self.explain(&status, headers),
         }
     }
@@ -107,7 +113,17 @@ impl Grpc {
                  for with cert= and key="
             )));
         }
-        Err(tls::trouble(&self.peer, source))
+        match tls::trouble(&self.peer, source) {
+            // There is a connection, and nothing of gRPC ever came of it. That may pass, and may
+            // as well be the port of something else.
+            SinkError::Retry { reason, after }
+                if !self.is_known && find::<ConnectError>(source).is_none() =>
+            {
+                let hint = "is this the port of gRPC, which usually is 4317?";
+                Err(retry(format!("{reason}; {hint}"), after))
+            }
+            error => Err(error),
+        }
     }
 }
 

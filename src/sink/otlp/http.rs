@@ -7,7 +7,12 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
 use prost::Message as _;
 use serde::Deserialize;
 
-use super::{answer::Answer, builder::Settings, endpoint::Compression, status::RpcStatus};
+use super::{
+    answer::{Answer, retry},
+    builder::Settings,
+    endpoint::Compression,
+    status::RpcStatus,
+};
 use crate::sink::{
     SinkError,
     http::{
@@ -48,7 +53,20 @@ impl Http {
         if self.compression == Compression::Gzip {
             body = gzip(&body, &mut headers)?;
         }
-        read(self.client.post(headers, body).await?)
+        read(self.client.post(headers, body).await.map_err(hint)?)
+    }
+}
+
+/// A server of gRPC begins to speak before it is asked, and in words that HTTP/1.1 does not have.
+/// Others may as well, on a connection that was idle: it may pass.
+fn hint(error: SinkError) -> SinkError {
+    const SIGNS: [&str; 2] = ["invalid HTTP version", "unexpected message"];
+    match error {
+        SinkError::Retry { reason, after } if SIGNS.iter().any(|sign| reason.contains(sign)) => {
+            let hint = "is this the port of HTTP, which usually is 4318?";
+            retry(format!("{reason}; {hint}"), after)
+        }
+        error => error,
     }
 }
 

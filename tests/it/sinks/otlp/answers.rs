@@ -367,3 +367,43 @@ async fn a_server_that_speaks_no_tls_or_no_grpc_is_named() {
         assert!(reason.contains("TLS"), "{way:?} {reason}");
     }
 }
+
+/// A server that speaks one version of HTTP only.
+async fn only(version: http::Version) -> std::net::SocketAddr {
+    use hyper_util::{
+        rt::{TokioExecutor, TokioIo},
+        server::conn::auto,
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let builder = auto::Builder::new(TokioExecutor::new());
+            let builder = match version {
+                http::Version::HTTP_2 => builder.http2_only(),
+                _ => builder.http1_only(),
+            };
+            let answer = hyper::service::service_fn(|_| async {
+                Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+            });
+            let _ended = builder.serve_connection(TokioIo::new(stream), answer).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn the_port_of_the_other_protocol_is_told_apart() {
+    for (way, version, expected) in [
+        (Way::Grpc, http::Version::HTTP_11, "usually is 4317"),
+        (Way::Http, http::Version::HTTP_2, "usually is 4318"),
+    ] {
+        let address = only(version).await;
+        let builder = way.builder(format!("http://{address}"));
+        let mut sink = builder.build().unwrap();
+        let error = sink.probe().await.unwrap_err();
+        let (reason, _) = retry(error);
+        assert!(reason.contains(expected), "{way:?} {reason}");
+        assert!(reason.contains(&address.to_string()), "{way:?} {reason}");
+    }
+}
