@@ -1,6 +1,7 @@
 //! The OTLP sink, against a receiver in the same process and against a real collector.
 
 mod answers;
+mod connection;
 mod delivery;
 mod env;
 mod fields;
