@@ -9,7 +9,7 @@ mod receiver;
 mod rejected;
 mod rotel;
 
-use tower_audit::sink::{OtlpCompression, OtlpSink, OtlpSinkBuilder};
+use tower_audit::sink::{OtlpSink, OtlpSinkBuilder};
 
 use self::receiver::Receiver;
 
@@ -40,7 +40,7 @@ impl Way {
 #[cfg(feature = "testing")]
 mod conforms {
     use tower_audit::{
-        sink::Sink,
+        sink::{OtlpCompression, Sink},
         sink_conformance,
         testing::{conformance::Destination, sinks::Stored},
     };
