@@ -233,9 +233,11 @@ impl Database for MysqlDatabase {
     }
 }
 
-/// What the session relies on.
+/// What the session relies on. What stands in `/*M! */` is for MariaDB only: without that mode it
+/// makes an account without a password when rights are granted to one that is not there.
 const SESSION: &str = "\
-    SET SESSION sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
+    SET SESSION sql_mode = CONCAT('STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION' \
+            /*M! , ',NO_AUTO_CREATE_USER' */), \
         SESSION autocommit = 1, SESSION innodb_lock_wait_timeout = 10; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 

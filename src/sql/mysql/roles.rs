@@ -1,6 +1,6 @@
 //! What the role of a service may do.
 
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::{AssertSqlSafe, MySqlConnection, mysql::MySqlDatabaseError};
 
 use crate::sql::{TablePrefix, fault::OpenError};
 
@@ -29,11 +29,29 @@ pub(super) async fn grant(
     for (table, rights) in RIGHTS {
         // Without a name in front, a table is one of the database that the session uses.
         let sql = format!("GRANT {rights} ON {prefix}{table} TO {grantee}");
-        sqlx::raw_sql(AssertSqlSafe(sql))
+        let granted = sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&mut *connection)
-            .await?;
+            .await;
+        match granted {
+            Err(error) if is_unknown(&error) => {
+                return Err(OpenError::Repair(format!(
+                    "there is no account {grantee}: create it first, such as with \
+                     CREATE USER {grantee} IDENTIFIED BY '…', or name its host: {role}@10.0.%"
+                )));
+            }
+            granted => drop(granted?),
+        }
     }
     Ok(())
+}
+
+/// Whether the server says that the account is not there; it makes none, see `SESSION`.
+fn is_unknown(error: &sqlx::Error) -> bool {
+    let error = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    // No matching row in the table of users (MariaDB); may not make one by a grant (MySQL).
+    error.is_some_and(|error| matches!(error.number(), 1133 | 1410))
 }
 
 /// The account as it stands in SQL; `None` for what would need escaping.

@@ -287,6 +287,24 @@ async fn a_role_inserts_and_selects_and_can_do_no_more() {
 }
 
 #[tokio::test]
+async fn rights_for_an_unknown_account_are_refused_and_make_none() {
+    let Some(scratch) = Scratch::new() else {
+        return;
+    };
+    for host in ["", "@10.9.%"] {
+        let role = format!("nobody_{}{host}", scratch.name());
+        let refused = tables::migrate(&scratch.url(""), Some(&role)).await;
+        let reason = refused.unwrap_err().to_string();
+        assert!(
+            reason.contains("there is no account 'nobody_") && reason.contains("create it first"),
+            "{reason}"
+        );
+    }
+    let made = scratch.number("SELECT COUNT(*) FROM mysql.user WHERE user LIKE 'nobody_%'");
+    assert_eq!(made.await, 0);
+}
+
+#[tokio::test]
 async fn a_server_with_small_packets_gets_more_of_them_and_a_killed_one_loses_nothing() {
     let Some(server) = services::private("mariadb") else {
         return;
