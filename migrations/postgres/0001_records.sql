@@ -33,7 +33,8 @@ INSERT INTO audit_arrival ("only", last) VALUES (1, 0);
 --
 -- No index can keep (trail, number) unique here: it would need `id`, by which the table is parted.
 -- It is kept by the order of work: one batch at a time (the row of `audit_arrival`), and only numbers
--- from `next` of its trail on, below which all stored ones lie; others are looked up first.
+-- from `next` of its trail on, below which all stored ones lie; others are looked up first. (Dead
+-- letters that are replayed can lie above it; when one comes again, its id tells.)
 CREATE TABLE audit_records (
     arrival     bigint NOT NULL,
     id          uuid   NOT NULL,

@@ -24,11 +24,13 @@ pub(crate) struct Hand {
 }
 
 impl Hand {
-    /// Takes what was read, without the records that `dead` names.
+    /// Takes what was read, without the records that `dead` names. `chosen`: others are missing
+    /// between them, of which nothing is said.
     pub(crate) fn new(
         origin: &Origin,
         received: Timestamp,
         chunk: Chunk,
+        chosen: bool,
         dead: impl Fn(u64) -> bool,
     ) -> Self {
         let (aside, records): (Vec<_>, Vec<_>) = chunk
@@ -43,7 +45,7 @@ impl Hand {
         };
         if !records.is_empty() {
             let batch = Batch::new(origin.clone(), received, records, chunk.next);
-            hand.parts.push(batch.head(chunk.head));
+            hand.parts.push(batch.head(chunk.head).chosen(chosen));
         }
         hand
     }
@@ -83,7 +85,8 @@ impl Hand {
         let Some(border) = later.first().map(|record| record.number) else {
             return false;
         };
-        let mut second = Batch::new(part.origin.clone(), part.received, later, part.next);
+        let second = Batch::new(part.origin.clone(), part.received, later, part.next);
+        let mut second = second.chosen(part.chosen);
         second.head = part.head.take();
         part.next = border;
         // The first half is offered first.

@@ -151,7 +151,10 @@ impl Follower {
         };
         feed.trouble.recovered(now, || 0, &self.reporter);
         let origin = feed.source.origin();
-        let mut hand = Hand::new(origin, now.at, chunk, |number| feed.dead.contains(number));
+        let chosen = self.options.positions == Positions::Ignored;
+        let mut hand = Hand::new(origin, now.at, chunk, chosen, |number| {
+            feed.dead.contains(number)
+        });
         let step = hand.pass_idle();
         self.ledger.oldest(
             hand.part()

@@ -176,6 +176,9 @@ pub struct Batch {
     /// The tree head of a commit that covers exactly the numbers below [`next`](Self::next),
     /// when the batch ends at one.
     pub head: Option<TreeHead>,
+    /// The records were chosen, as a replay of dead letters does it: nothing is said of those
+    /// before or between them. A sink that keeps its position does not move it for this batch.
+    pub chosen: bool,
 }
 
 impl Batch {
@@ -188,7 +191,15 @@ impl Batch {
             records,
             next,
             head: None,
+            chosen: false,
         }
+    }
+
+    /// Says whether the records were chosen: then the sink's position stays where it is.
+    #[must_use]
+    pub fn chosen(mut self, chosen: bool) -> Self {
+        self.chosen = chosen;
+        self
     }
 
     /// Adds the tree head that covers everything below [`next`](Self::next).

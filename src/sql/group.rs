@@ -29,6 +29,8 @@ pub(crate) struct Group<'a> {
     /// Size and root of the tree head that the group ends at.
     pub(crate) head: Option<(u64, [u8; 32])>,
     pub(crate) rows: Vec<Row<'a>>,
+    /// Whether the trail's cursor stays where it is: nothing is said of what is between the rows.
+    pub(crate) chosen: bool,
 }
 
 /// One target of one record.

@@ -46,6 +46,9 @@ pub(crate) async fn write<D: Database>(
     seen: u64,
     end: End,
 ) -> Result<(), WriteError> {
+    if group.chosen {
+        return write_missing(database, connection, group, end).await;
+    }
     match write_new(database, connection, group, seen, end).await {
         // Something of it is there already, which happens after an answer that got lost.
         Err(NotNew::Behind) => {}
@@ -83,7 +86,8 @@ async fn write_new<D: Database>(
     let rows: Vec<&Row<'_>> = group.rows.iter().collect();
     let arrival = take_arrivals(database, &mut transaction, rows.len()).await?;
     // Read after the arrivals were taken: from there on nobody else writes. All numbers of the
-    // trail that are there lie below its cursor, so none is there twice, index or not.
+    // trail that are there lie below its cursor, so none is there twice, index or not. Only chosen
+    // records can lie above it; when they come again, their ids tell.
     let next = database.position(&mut transaction, group.origin).await?;
     let next = next.unwrap_or(0);
     let first = group.rows.iter().map(|row| row.number).min();
@@ -147,7 +151,10 @@ async fn finish<D: Database>(
     group: &Group<'_>,
     end: End,
 ) -> sqlx::Result<()> {
-    database.move_on(&mut transaction, group).await?;
+    // What lies between the cursor and a chosen record may never have come.
+    if !group.chosen {
+        database.move_on(&mut transaction, group).await?;
+    }
     match end {
         End::Commit => transaction.commit().await,
         End::Rollback => transaction.rollback().await,

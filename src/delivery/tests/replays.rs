@@ -64,9 +64,9 @@ fn dead_letters_go_to_a_sink_whatever_its_position() {
         run.finish().await;
     });
     let disk: SharedDisk = Arc::new(bench.disk.clone());
-    let (origin, dir) = (source.origin().clone(), source.dir().to_owned());
-    let path = dir.join("dead/sink.jsonl");
-    let (letters, bad) = DeadLetterSource::read(&disk, origin, dir, &path).unwrap();
+    let path = dir(&source).join("dead/sink.jsonl");
+    let (letters, bad) =
+        DeadLetterSource::read(&disk, source.origin().clone(), dir(&source), &path).unwrap();
     assert_eq!(bad, []);
     let sink = Box::new(store.sink());
     let replayed = replay(
@@ -82,6 +82,26 @@ fn dead_letters_go_to_a_sink_whatever_its_position() {
     let mut numbers = store.contents().numbers(source.id());
     numbers.sort_unstable();
     assert_eq!(numbers, Vec::from_iter(0..10));
+
+    // A store that has come less far must not take the letters for its position.
+    let behind = MemoryStore::new();
+    let (letters, _) =
+        DeadLetterSource::read(&disk, source.origin().clone(), dir(&source), &path).unwrap();
+    for (source, what) in [
+        (Arc::new(letters) as Arc<dyn Source>, What::Chosen),
+        (source.shared(), What::Trail),
+    ] {
+        let sink = Box::new(behind.sink());
+        replay(source, what, sink, bench.around(), PATIENCE, |_| {}).unwrap();
+    }
+    let mut numbers = behind.contents().numbers(source.id());
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers, Vec::from_iter(0..10));
+}
+
+fn dir(source: &MemorySource) -> PathBuf {
+    source.dir().to_owned()
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl<D: Database> SqlSink<D> {
         let seen = opened.seen.get(&trail).copied().unwrap_or(0);
         match write(&self.database, &mut opened.connection, &group, seen, end).await {
             Ok(()) => {
-                if end == End::Commit {
+                if end == End::Commit && !group.chosen {
                     opened.seen.insert(trail, seen.max(group.next));
                 }
                 self.opened = Some(opened);
@@ -201,6 +201,7 @@ fn group(batch: &Batch) -> Result<Group<'_>, SinkError> {
             next: batch.next,
             head: batch.head.map(|head| (head.size, *head.root.as_bytes())),
             rows,
+            chosen: batch.chosen,
         }),
     }
 }

@@ -174,7 +174,9 @@ impl Sink for MemorySink {
                 now.records
                     .extend(records.map(|record| Stored::new(trail, record.number, &*record.json)));
                 now.batches.push(batch.records.len());
-                now.positions.insert(trail, batch.next);
+                if !batch.chosen {
+                    now.positions.insert(trail, batch.next);
+                }
             });
             Ok(())
         })

@@ -266,3 +266,21 @@ async fn who_follows_the_arrivals_misses_nothing_while_several_write() {
     }
     assert_eq!(last, 3 * 400);
 }
+
+#[tokio::test]
+async fn chosen_records_do_not_move_the_position_past_others_that_never_came() {
+    let Some(scratch) = Scratch::new() else {
+        return;
+    };
+    let mut sink = sink(&scratch);
+    sink.deliver(&plain(&origin(1), 0..40)).await.unwrap();
+    let letter = plain(&origin(1), 50..51).chosen(true);
+    // The second time it is there already.
+    for _ in 0..2 {
+        sink.deliver(&letter).await.unwrap();
+        assert_eq!(sink.position(&origin(1)).await, Ok(Some(40)));
+    }
+    sink.deliver(&plain(&origin(1), 40..60)).await.unwrap();
+    assert_eq!(sink.position(&origin(1)).await, Ok(Some(60)));
+    assert_eq!(scratch.number(RECORDS).await, 60);
+}

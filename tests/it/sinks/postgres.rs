@@ -270,3 +270,19 @@ async fn a_test_is_taken_back_and_a_probe_leaves_nothing() {
         1
     );
 }
+
+#[tokio::test]
+async fn chosen_records_do_not_move_the_position_past_others_that_never_came() {
+    let Some(place) = place() else { return };
+    let mut sink = place.sink();
+    sink.deliver(&plain(&origin(1), 0..40)).await.unwrap();
+    let letter = plain(&origin(1), 50..51).chosen(true);
+    // The second time it is there already.
+    for _ in 0..2 {
+        sink.deliver(&letter).await.unwrap();
+        assert_eq!(sink.position(&origin(1)).await, Ok(Some(40)));
+    }
+    sink.deliver(&plain(&origin(1), 40..60)).await.unwrap();
+    assert_eq!(sink.position(&origin(1)).await, Ok(Some(60)));
+    assert_eq!(place.number("SELECT count(*) FROM audit_records").await, 60);
+}

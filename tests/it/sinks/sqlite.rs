@@ -212,3 +212,18 @@ async fn a_record_of_megabytes_is_stored() {
     let mut connection = open(&path).await;
     assert!(number(&mut connection, "SELECT length(json) FROM audit_records").await > 5_000_000);
 }
+
+#[tokio::test]
+async fn chosen_records_do_not_move_the_position_past_others_that_never_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = SqliteSink::new(dir.path().join("audit.db"));
+    sink.deliver(&plain(&origin(1), 0..40)).await.unwrap();
+    let letter = plain(&origin(1), 50..51).chosen(true);
+    // The second time it is there already.
+    for _ in 0..2 {
+        sink.deliver(&letter).await.unwrap();
+        assert_eq!(sink.position(&origin(1)).await, Ok(Some(40)));
+    }
+    sink.deliver(&plain(&origin(1), 40..60)).await.unwrap();
+    assert_eq!(sink.position(&origin(1)).await, Ok(Some(60)));
+}
