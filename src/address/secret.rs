@@ -53,6 +53,10 @@ fn read_file(path: &Path) -> Result<String, SecretError> {
         path: path_buf(),
         source,
     };
+    // Whoever opens a named pipe waits for its writer, without an end.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::other("it is no file")));
+    }
     let mut bytes = Vec::new();
     // A device or a log is not read to its end to learn that it is no secret.
     let file = fs::File::open(path).map_err(unreadable)?;
@@ -92,6 +96,14 @@ mod tests {
         for (content, expected) in [("one\n", "one"), (" two \r\n", " two "), ("three", "three")] {
             fs::write(&path, content).unwrap();
             assert_eq!(secret.read().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        for path in ["/dev/zero", "/"] {
+            let error = Secret::file(path).read().unwrap_err().to_string();
+            assert!(error.contains("it is no file"), "{error}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::{
-    Acquire as _, AssertSqlSafe, PgConnection, Postgres, Row as _, Transaction,
+    AssertSqlSafe, PgConnection, Postgres, Row as _, Transaction,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -81,6 +81,10 @@ impl PostgresOutbox {
     /// [`OutboxError`]; never swallow it: roll back. The row is written behind a savepoint of its
     /// own, so that the transaction still stands after an error, and a commit says the truth about
     /// it: without one, PostgreSQL would answer the commit with a rollback that looks like success.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped before its end it may have written the row, or have failed unseen: roll back.
     pub async fn record_in(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
@@ -89,18 +93,35 @@ impl PostgresOutbox {
         let Some(row) = table::row(draft)? else {
             return Ok(());
         };
-        let inserted = async {
-            let mut savepoint = transaction.begin().await?;
-            let insert = Arc::clone(&self.inner.statements.insert);
-            let values = row.into_iter().map(Some);
-            query(insert, values).execute(&mut *savepoint).await?;
-            savepoint.commit().await
-        };
-        inserted.await.map_err(|error| OutboxError::Insert {
+        let insert = Arc::clone(&self.inner.statements.insert);
+        let inserted = behind_savepoint(transaction, insert, row).await;
+        inserted.map_err(|error| OutboxError::Insert {
             id: draft.id(),
             source: error.into(),
         })
     }
+}
+
+/// Writes a row so that a failure leaves the transaction as it was.
+///
+/// In plain statements, not as a nested transaction of the driver: one whose begin fails, or is
+/// given up, makes the driver end the caller's transaction, whose later statements would then
+/// commit one by one.
+async fn behind_savepoint(
+    connection: &mut PgConnection,
+    insert: Arc<str>,
+    row: [String; 4],
+) -> sqlx::Result<()> {
+    let savepoint = sqlx::raw_sql("SAVEPOINT tower_audit_outbox");
+    savepoint.execute(&mut *connection).await?;
+    let values = row.into_iter().map(Some);
+    let inserted = query(insert, values).execute(&mut *connection).await;
+    let end = match inserted {
+        Ok(_) => "RELEASE SAVEPOINT tower_audit_outbox",
+        Err(_) => "ROLLBACK TO SAVEPOINT tower_audit_outbox; RELEASE SAVEPOINT tower_audit_outbox",
+    };
+    let ended = sqlx::raw_sql(end).execute(connection).await;
+    inserted.and(ended).map(drop)
 }
 
 impl From<PostgresOutbox> for Outbox {

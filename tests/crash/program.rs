@@ -80,6 +80,7 @@ impl Program {
         }
     }
 
+    #[allow(dead_code, reason = "only `shipping` sends signals to it")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -15,11 +15,14 @@ const MISSING: &str = "the server is not here; run scripts/services up";
 
 type Made = Result<Box<dyn FarEnd>, String>;
 
+/// The bytes of a trail's id, and a number.
+type Rows = Vec<(Vec<u8>, i64)>;
+
 /// A database whose server crashes.
 struct Database {
     server: Instance,
     url: String,
-    read: fn(&str) -> Vec<(Vec<u8>, i64)>,
+    read: fn(&str) -> Rows,
 }
 
 pub(crate) fn postgres(_dir: &Path) -> Made {
@@ -40,7 +43,7 @@ pub(crate) fn mariadb(_dir: &Path) -> Made {
     }))
 }
 
-fn in_postgres(url: &str) -> Vec<(Vec<u8>, i64)> {
+fn in_postgres(url: &str) -> Rows {
     Runtime::new().unwrap().block_on(async {
         let mut connection = PgConnection::connect(url).await.unwrap();
         let rows = "SELECT uuid_send(trail), number FROM audit_records ORDER BY arrival";
@@ -51,7 +54,7 @@ fn in_postgres(url: &str) -> Vec<(Vec<u8>, i64)> {
     })
 }
 
-fn in_mariadb(url: &str) -> Vec<(Vec<u8>, i64)> {
+fn in_mariadb(url: &str) -> Rows {
     Runtime::new().unwrap().block_on(async {
         let mut connection = MySqlConnection::connect(url).await.unwrap();
         let rows = "SELECT trail, number FROM audit_records ORDER BY arrival";

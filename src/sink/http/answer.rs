@@ -21,6 +21,10 @@ const EXCERPT_BYTES: usize = 256;
 /// The shortest secret that is looked for in an answer: a shorter one is in many words.
 const SECRET_BYTES: usize = 4;
 
+/// How long to wait before a batch is offered again that may have been taken: the longest wait that
+/// delivery grants.
+pub(super) const UNCLEAR: Duration = Duration::from_secs(5 * 60);
+
 /// An answer, whatever its status.
 pub(in crate::sink) struct Answer {
     pub(in crate::sink) status: StatusCode,
@@ -67,9 +71,7 @@ impl Answer {
     pub(in crate::sink) fn judge(&self) -> SinkError {
         let is_page = is_page(&self.headers);
         match self.status.as_u16() {
-            200..=299 if is_page => {
-                self.blocked("it is a web page: does the address name the right service?")
-            }
+            200..=299 => self.unclear("does the address name the right service?"),
             300..=399 => self.redirect(),
             // About these records. A page with it comes from a server in between, which knows
             // nothing of records.
@@ -91,6 +93,20 @@ impl Answer {
         SinkError::Retry {
             reason: self.reason(""),
             after: self.retry_after(),
+        }
+    }
+
+    /// A success that does not say that the records were taken. They may have been, so that each
+    /// try may be another copy: a try is rare, and counts as one that may double.
+    pub(in crate::sink) fn unclear(&self, way_out: &str) -> SinkError {
+        let what = if is_page(&self.headers) {
+            "it is a web page"
+        } else {
+            "it does not say that it took the records"
+        };
+        SinkError::Retry {
+            reason: self.reason(&format!("{what}: {way_out}")),
+            after: Some(UNCLEAR),
         }
     }
 
@@ -228,11 +244,17 @@ mod tests {
     #[test]
     fn a_web_page_is_another_server_than_was_meant() {
         let page = [("content-type", "Text/HTML; charset=utf-8")];
-        for status in [200, 400, 422] {
+        for (status, expected) in [(200, "retry"), (400, "blocked"), (422, "blocked")] {
             let answer = answer(status, &page, "<h1>Log in</h1>");
             assert!(!answer.is_success(), "{status}");
-            assert_eq!(kind(&answer.judge()), "blocked", "{status}");
+            assert_eq!(kind(&answer.judge()), expected, "{status}");
         }
+        // It may have taken the records all the same.
+        let SinkError::Retry { after, reason } = answer(200, &page, "").judge() else {
+            panic!("a page");
+        };
+        assert_eq!(after, Some(UNCLEAR));
+        assert!(reason.contains("it is a web page"), "{reason}");
         assert_eq!(kind(&answer(413, &page, "").judge()), "refused");
         assert!(answer(204, &[], "").is_success());
         assert!(answer(200, &[("content-type", "application/json")], "{}").is_success());

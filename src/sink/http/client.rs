@@ -59,11 +59,12 @@ impl Client {
             return Err(UrlError::new(part, "", "it is for TLS: write https"));
         }
         Ok(Self {
+            // Many services put their token into the path.
             shown: format!(
                 "{}://{host}{}{}",
                 url.scheme(),
                 shown_port(&url),
-                url.path()
+                if url.path() == "/" { "/" } else { "/…" }
             ),
             peer: format!("{host}:{port}"),
             url,

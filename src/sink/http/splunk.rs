@@ -233,6 +233,16 @@ impl Sink for SplunkSink {
         Box::pin(self.ask())
     }
 
+    /// Beside the batch that waits for its acknowledgement, which is not sent again for it.
+    fn test<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
+        Box::pin(async {
+            let waiting = self.acks.set_aside();
+            let tested = self.deliver_batch(batch).await;
+            self.acks.restore(waiting);
+            tested
+        })
+    }
+
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
         Box::pin(self.deliver_batch(batch))
     }

@@ -71,7 +71,8 @@ use crate::{
 /// | 400, 413, 422 | about these records: the batch is halved until those that are refused are found |
 /// | 408, 425, 429, 500 to 599 | later, after `Retry-After` if it is given |
 /// | 401, 403, 404, 405, any other from 300 to 499, 501, 505 | blocked until somebody acts; a redirect is not followed |
-/// | a web page (`text/html`) with 200 to 299, 400 or 422 | blocked: it is another service than was meant |
+/// | a web page (`text/html`) with 400 or 422 | blocked: it is another service than was meant |
+/// | a web page with 200 to 299 | tried again every 5 minutes: it may have taken the records, or be a login |
 ///
 /// [Standard Webhooks]: https://www.standardwebhooks.com
 pub struct WebhookSink {
@@ -156,15 +157,17 @@ impl Sink for WebhookSink {
         Limits::new(records, bytes)
     }
 
-    /// Reaches the server. What it answers says nothing: a place that takes signed posts may
-    /// refuse anything else.
+    /// Reaches the server. A place that takes signed posts may know nothing else, so most answers
+    /// say nothing; a redirect, or that the credentials are wrong, would be the answer to a post too.
     fn probe(&mut self) -> SinkFuture<'_, ()> {
         Box::pin(async {
             let headers = self.own_headers()?;
-            self.client
-                .send(Method::HEAD, None, headers, Vec::new())
-                .await?;
-            Ok(())
+            let answer = self.client.send(Method::HEAD, None, headers, Vec::new());
+            let answer = answer.await?;
+            match answer.status.as_u16() {
+                300..=399 | 401 | 403 | 407 => Err(answer.judge()),
+                _ => Ok(()),
+            }
         })
     }
 

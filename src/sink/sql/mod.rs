@@ -38,6 +38,9 @@ struct SqlSink<D: Database> {
     /// Out of its place during every call, so that the connection of a call that was cancelled is
     /// dropped with it, and its transaction rolled back.
     opened: Option<Opened<D>>,
+    /// Where the cursor of each trail stood last. It never goes back while the tables are the same,
+    /// so it outlives connections, and only [`position`](Self::position) lowers it.
+    seen: BTreeMap<uuid::Uuid, u64>,
 }
 
 /// A connection to tables that can be used.
@@ -45,8 +48,6 @@ struct Opened<D: Database> {
     connection: Connection<D>,
     /// What the connection was opened on.
     identity: Option<(u64, u64)>,
-    /// Where the cursor of each trail stood last: it never goes back while the tables are the same.
-    seen: BTreeMap<uuid::Uuid, u64>,
 }
 
 impl<D: Database> SqlSink<D> {
@@ -54,6 +55,7 @@ impl<D: Database> SqlSink<D> {
         Self {
             database,
             opened: None,
+            seen: BTreeMap::new(),
         }
     }
 
@@ -78,7 +80,6 @@ impl<D: Database> SqlSink<D> {
             Ok(connection) => Ok(Opened {
                 connection,
                 identity: self.database.identity(),
-                seen: BTreeMap::new(),
             }),
             Err(OpenError::Database(error)) => Err(self.explain(&error)),
             Err(error) => Err(SinkError::blocked(self.reason(error))),
@@ -102,7 +103,7 @@ impl<D: Database> SqlSink<D> {
         // A trail that is not here is wanted from its beginning: the database may be an older
         // copy from before the trail began, and then the cursor file would leave a gap.
         let position = position.map_err(|error| self.explain(&error))?.unwrap_or(0);
-        opened.seen.insert(origin.trail, position);
+        self.seen.insert(origin.trail, position);
         self.opened = Some(opened);
         Ok(Some(position))
     }
@@ -111,11 +112,11 @@ impl<D: Database> SqlSink<D> {
         let group = group(batch)?;
         let mut opened = self.take_connection().await?;
         let trail = group.origin.trail;
-        let seen = opened.seen.get(&trail).copied().unwrap_or(0);
+        let seen = self.seen.get(&trail).copied().unwrap_or(0);
         match write(&self.database, &mut opened.connection, &group, seen, end).await {
             Ok(()) => {
                 if end == End::Commit && !group.chosen {
-                    opened.seen.insert(trail, seen.max(group.next));
+                    self.seen.insert(trail, seen.max(group.next));
                 }
                 self.opened = Some(opened);
                 Ok(())

@@ -114,4 +114,29 @@ mod tests {
         assert_eq!(sink.deliver(&batch(1, 2_000_000)).await, Ok(()));
         assert_eq!(sink.position(&batch(1, 0).origin).await, Ok(Some(2)));
     }
+
+    // Trap D14: what asks in between must not forget how far the tables were.
+    #[tokio::test]
+    async fn an_older_copy_is_noticed_whatever_was_asked_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, copy) = (dir.path().join("audit.db"), dir.path().join("copy.db"));
+        let mut sink = SqliteSink::new(&path);
+        let origin = batch(0, 0).origin;
+        assert_eq!(sink.position(&origin).await, Ok(Some(0)));
+        sink.deliver(&batch(0, 10)).await.unwrap();
+        sink.close().await.unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        sink.deliver(&batch(1, 10)).await.unwrap();
+        sink.close().await.unwrap();
+        std::fs::rename(&copy, &path).unwrap();
+
+        // Nobody looks at what these answer: the next batch must tell.
+        let _ = sink.concerns().await;
+        let _ = sink.test(&batch(0, 10)).await;
+        let error = sink.deliver(&batch(2, 10)).await.unwrap_err();
+        assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+        assert_eq!(sink.position(&origin).await, Ok(Some(1)));
+        sink.deliver(&batch(1, 10)).await.unwrap();
+        sink.deliver(&batch(2, 10)).await.unwrap();
+    }
 }

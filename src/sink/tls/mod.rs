@@ -12,7 +12,10 @@ use std::{
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
 
 #[cfg(feature = "syslog")]
@@ -83,8 +86,8 @@ impl TlsFiles {
             return Ok(builder.with_no_client_auth());
         };
         let chain = certificates("cert", cert)?;
-        let private = PrivateKeyDer::from_pem_file(key)
-            .map_err(|error| unusable("key", key, &error.to_string()))?;
+        let private =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| unusable("key", key, &pem(error)))?;
         builder
             .with_client_auth_cert(chain, private)
             .map_err(|error| unusable("cert", cert, &error.to_string()))
@@ -129,7 +132,17 @@ fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>
     match found {
         Ok(found) if found.is_empty() => Err(unusable(option, path, "it holds no certificate")),
         Ok(found) => Ok(found),
-        Err(error) => Err(unusable(option, path, &error.to_string())),
+        Err(error) => Err(unusable(option, path, &pem(error))),
+    }
+}
+
+/// What is wrong with a PEM file. Most errors of its reader quote lines of the file, which may be
+/// those of a private key, so none of their text is repeated.
+fn pem(error: pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "it holds nothing of this kind".to_owned(),
+        _ => "it is no PEM file: are its line breaks missing?".to_owned(),
     }
 }
 
@@ -165,6 +178,35 @@ mod tests {
         assert_eq!(files("key=/c").unwrap_err().part, "option key");
         assert_eq!(files("ca=").unwrap_err().expected, "name a PEM file");
         assert_eq!(TlsFiles::default().given(), None);
+    }
+
+    #[test]
+    fn a_key_that_lost_its_line_breaks_is_not_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("client.key");
+        let key = std::fs::read_to_string(certificate("client.key")).unwrap();
+        let secret = key.lines().nth(1).unwrap();
+        for flat in [
+            key.replace('\n', ""),
+            key.replace('\n', "\\n"),
+            key.replace('\n', " "),
+            format!(
+                "{}\n-----BEGIN {secret}",
+                key.replace("-----END", "-----BEGIN")
+            ),
+        ] {
+            std::fs::write(&path, flat).unwrap();
+            let files = TlsFiles {
+                ca: Some(certificate("ca.pem")),
+                cert: Some(certificate("client.pem")),
+                key: Some(path.clone()),
+            };
+            let told = files.client_config().unwrap_err().to_string();
+            let bytes: Vec<String> = secret.bytes().take(8).map(|b| b.to_string()).collect();
+            assert!(told.contains("client.key"), "{told}");
+            assert!(!told.contains(&secret[..8]), "{told}");
+            assert!(!told.contains(&bytes.join(", ")), "{told}");
+        }
     }
 
     #[test]

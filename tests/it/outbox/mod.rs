@@ -1,6 +1,8 @@
 //! A change and its record commit together, or not at all; and there is one record, not two.
 
 mod left;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "axum")]
 mod requests;
 #[cfg(any(feature = "mysql", feature = "postgres"))]

@@ -256,45 +256,6 @@ outbox_on!(
 #[cfg(feature = "mysql")]
 outbox_on!(mariadb, sqlx::MySql, tower_audit::outbox::MysqlOutbox);
 
-// A service's role often may not make tables.
-#[cfg(feature = "postgres")]
-#[tokio::test]
-async fn a_role_that_may_only_write_rows_opens_a_table_that_is_there() {
-    use tower_audit::outbox::PostgresOutbox;
-
-    let Some(url) = services::postgres() else {
-        return;
-    };
-    let owner = sqlx::PgPool::connect(&url).await.unwrap();
-    let id = Uuid::new_v4().simple().to_string();
-    let id = id.split_at(16).0;
-    let (role, schema) = (format!("r{id}"), format!("s{id}"));
-    let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&owner).await;
-    run(format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'rows-only'; CREATE SCHEMA {schema}; \
-         GRANT USAGE ON SCHEMA {schema} TO {role}"
-    ))
-    .await
-    .unwrap();
-    let (_, place) = url.rsplit_once('@').unwrap();
-    let theirs = format!("postgres://{role}:rows-only@{place}?schema={schema}");
-    let error = PostgresOutbox::open(&theirs).await.unwrap_err();
-    assert!(matches!(error, OutboxError::Database { .. }), "{error:?}");
-
-    PostgresOutbox::open(&format!("{url}?schema={schema}"))
-        .await
-        .unwrap();
-    run(format!(
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.audit_outbox TO {role}"
-    ))
-    .await
-    .unwrap();
-    PostgresOutbox::open(&theirs).await.unwrap();
-    run(format!("DROP SCHEMA {schema} CASCADE; DROP ROLE {role}"))
-        .await
-        .unwrap();
-}
-
 // The server rolls a whole transaction back by itself when it is the victim of a deadlock. What
 // the caller does then must not be taken for a commit of all of it.
 #[cfg(feature = "mysql")]

@@ -298,5 +298,5 @@ fn mistakes_in_an_address_are_told_without_secrets() {
         assert!(!error.to_string().contains("hunter2"), "{address}: {error}");
     }
     let sink = parse("splunk+https://h/proxy/?token=hunter2").unwrap();
-    assert_eq!(sink.address(), "splunk+https://h:8088/proxy");
+    assert_eq!(sink.address(), "splunk+https://h:8088");
 }

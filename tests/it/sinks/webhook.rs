@@ -76,7 +76,7 @@ async fn a_batch_is_one_post_whose_headers_name_it() {
         );
     }
     assert_eq!(body.len(), 3);
-    assert_eq!(sink.address(), format!("http://{}/in", receiver.address()));
+    assert_eq!(sink.address(), format!("http://{}/…", receiver.address()));
 }
 
 #[tokio::test]
@@ -220,7 +220,13 @@ async fn what_a_server_answers_is_told_apart() {
         "answers 401: expired",
     );
     let page = Reply::with(200, "content-type", "text/html", "<h1>Log in</h1>");
-    blocked(&error_of(page).await, "it is a web page");
+    // It may have taken the records all the same: rarely tried again, and counted as unclear.
+    let unclear = error_of(page).await;
+    assert!(
+        matches!(&unclear, SinkError::Retry { after: Some(after), reason }
+            if after.as_secs() == 300 && reason.contains("it is a web page")),
+        "{unclear:?}"
+    );
     let elsewhere = Reply::with(307, "location", "https://other.example/x?t=hunter2", "");
     blocked(
         &error_of(elsewhere).await,

@@ -39,6 +39,10 @@ pub(super) struct Acks {
     checked: bool,
 }
 
+/// A batch that was set aside, with the channel it was sent on.
+#[derive(Debug)]
+pub(super) struct Waiting(Uuid, Pending);
+
 #[derive(Debug)]
 struct Pending {
     batch: Name,
@@ -78,6 +82,19 @@ impl Acks {
             .is_some_and(|pending| pending.batch == name && pending.sent.elapsed() < lost)
     }
 
+    /// Sets aside which batch waits, while another one is sent; [`restore`](Self::restore) puts it back.
+    pub(super) fn set_aside(&mut self) -> Option<Waiting> {
+        let pending = self.pending.take()?;
+        Some(Waiting(self.channel, pending))
+    }
+
+    /// Goes on waiting for a batch; its number means nothing on another channel.
+    pub(super) fn restore(&mut self, waiting: Option<Waiting>) {
+        self.pending = waiting
+            .filter(|Waiting(channel, _)| *channel == self.channel)
+            .map(|Waiting(_, pending)| pending);
+    }
+
     pub(super) fn sent(&mut self, batch: &Batch, ack: Option<u64>) {
         self.pending = ack.map(|ack| Pending {
             batch: name(batch),
@@ -105,7 +122,10 @@ impl SplunkSink {
         let Some(ack) = self.acks.pending.as_ref().map(|pending| pending.ack) else {
             let what = "Splunk took a batch and gave no number to ask for its acknowledgement by";
             self.acks.renew();
-            return Err(SinkError::blocked(format!("{what}: look at the token")));
+            return Err(SinkError::Retry {
+                reason: format!("{what}: look at the token"),
+                after: Some(crate::sink::http::answer::UNCLEAR),
+            });
         };
         let began = Instant::now();
         let mut wait = FIRST_WAIT;

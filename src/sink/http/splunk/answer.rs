@@ -30,7 +30,7 @@ impl Hec {
     pub(super) fn of(answer: &Answer) -> Self {
         let Ok(said) = serde_json::from_slice::<Said>(&answer.body) else {
             return Self::Failed(if answer.status.is_success() {
-                answer.blocked("that is no answer of Splunk: look at the address")
+                answer.unclear("that is no answer of Splunk; look at the address")
             } else {
                 answer.judge()
             });

@@ -187,7 +187,7 @@ impl SplunkSinkBuilder {
         )?;
         let (address, path) = (client.address(), client.path());
         let end = format!("{COLLECTOR}/event");
-        self.settings.address = format!("splunk+{}", address.strip_suffix(&end).unwrap_or(address));
+        self.settings.address = format!("splunk+{}", address.trim_end_matches(['…', '/']));
         self.settings.prefix = path.strip_suffix(&end).unwrap_or_default().to_owned();
         Ok(SplunkSink {
             client,
