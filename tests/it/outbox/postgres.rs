@@ -26,8 +26,8 @@ async fn a_transaction_that_is_lost_or_given_up_stays_one_transaction() {
         .await
         .unwrap();
     let table = format!("{prefix}documents");
-    let create = format!("CREATE TABLE {table} (name text)");
-    sqlx::raw_sql(AssertSqlSafe(create))
+    let tables = format!("CREATE TABLE {table} (name text)");
+    sqlx::raw_sql(AssertSqlSafe(tables))
         .execute(&pool)
         .await
         .unwrap();
