@@ -10,8 +10,9 @@ use tower_audit::{
 };
 
 use crate::support::{
-    receiver::{Receiver, Reply, certificate},
+    receiver::{Receiver, Reply},
     services,
+    tls::certificate,
 };
 
 const LONG: Duration = Duration::from_secs(60);

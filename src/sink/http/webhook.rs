@@ -98,12 +98,7 @@ impl WebhookSink {
         if settings.packing == Packing::Gzip {
             body = gzip(&body, &mut headers)?;
         }
-        let secret = settings
-            .secret
-            .as_ref()
-            .map(|secret| secret.read())
-            .transpose();
-        let secret = secret.map_err(|error| SinkError::blocked(error.to_string()))?;
+        let secret = self.secret()?;
         let (trail, first, last, count) = name(batch);
         let id = format!("audit_{trail}_{first}_{last}_{count}");
         let signed = sign(secret.as_deref(), &id, settings.clock.now(), &body)
@@ -119,6 +114,12 @@ impl WebhookSink {
             HeaderValue::from_static(settings.shape.content_type()),
         );
         Ok((headers, body))
+    }
+
+    fn secret(&self) -> Result<Option<String>, SinkError> {
+        let secret = self.settings.secret.as_ref();
+        let secret = secret.map(|secret| secret.read()).transpose();
+        secret.map_err(|error| SinkError::blocked(error.to_string()))
     }
 
     fn own_headers(&self) -> Result<HeaderMap, SinkError> {
@@ -161,6 +162,7 @@ impl Sink for WebhookSink {
     /// say nothing; a redirect, or that the credentials are wrong, would be the answer to a post too.
     fn probe(&mut self) -> SinkFuture<'_, ()> {
         Box::pin(async {
+            self.secret()?;
             let headers = self.own_headers()?;
             let answer = self.client.send(Method::HEAD, None, headers, Vec::new());
             let answer = answer.await?;

@@ -4,7 +4,17 @@ use std::{fmt::Display, time::Duration};
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 
+use ::http::HeaderMap;
+
+use super::status::without_secrets;
 use crate::{sink::SinkError, text};
+
+/// How long to wait before records are offered again that may have been taken.
+pub(super) const UNCLEAR: Duration = Duration::from_secs(5 * 60);
+
+/// What is read of an answer at most. Receivers may name each record that they reject. Not a round
+/// number: tonic says of its own limit and of the receiver's in the same words.
+pub(super) const MAX_ANSWER: usize = 1024 * 1024 + 1;
 
 /// What of a foreign text goes into a reason.
 const MAX_REASON: usize = 256;
@@ -22,9 +32,14 @@ pub(super) enum Answer {
 
 impl Answer {
     /// What a response of the protocol says.
-    pub(super) fn new(response: ExportLogsServiceResponse) -> Result<Self, String> {
+    ///
+    /// `headers` are what was sent, and must not be repeated.
+    pub(super) fn new(
+        response: ExportLogsServiceResponse,
+        headers: &HeaderMap,
+    ) -> Result<Self, String> {
         let partial = response.partial_success.unwrap_or_default();
-        let message = foreign(&partial.error_message);
+        let message = foreign(&without_secrets(&partial.error_message, headers));
         match u64::try_from(partial.rejected_log_records) {
             Ok(0) => Ok(Self::Taken {
                 warning: Some(message).filter(|message| !message.is_empty()),

@@ -12,7 +12,7 @@ use super::{
 use crate::{address::Secret, sink::tls::TlsFiles};
 
 /// The longest time-out of a request.
-pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is wrong with the configuration of an OTLP sink, and what would be right.
 ///

@@ -124,7 +124,7 @@ impl Environment<'_> {
         let timeout = millis.map(Duration::from_millis);
         match timeout.filter(|timeout| !timeout.is_zero() && *timeout <= MAX_TIMEOUT) {
             Some(timeout) => Ok(Some(timeout)),
-            None => Err(variable.wrong("write milliseconds from 1 to 600000")),
+            None => Err(variable.wrong("write milliseconds from 1 to 30000")),
         }
     }
 

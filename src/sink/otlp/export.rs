@@ -68,6 +68,10 @@ impl OtlpSink {
     /// times as large, which is below the 4 MiB of a request.
     const LIMITS: (usize, usize) = (1000, 1024 * 1024);
 
+    /// Every receiver takes requests of this size: an answer that one is too large means something
+    /// else.
+    const SURELY_TAKEN: usize = 32 * 1024;
+
     /// A warning that a receiver repeats with every batch is logged once in this time.
     const WARNING: Duration = Duration::from_secs(60);
 
@@ -160,7 +164,13 @@ impl OtlpSink {
                     refused.add(records, reason);
                 }
                 Answer::Rejected { .. } => parts.extend(pieces(&sent)),
-                Answer::TooLarge { reason } if records.len() == 1 => refused.add(records, reason),
+                // A receiver that says so of a small one has another reason, which may pass.
+                Answer::TooLarge { reason } if records.len() == 1 => {
+                    if request.bytes < Self::SURELY_TAKEN {
+                        return Err(retry(reason, None));
+                    }
+                    refused.add(records, reason);
+                }
                 Answer::TooLarge { .. } => {
                     connection.max_bytes = request.bytes / 2;
                     parts.push(sent);

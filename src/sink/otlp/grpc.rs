@@ -26,7 +26,7 @@ use tonic::{
 use tower_service::Service;
 
 use super::{
-    answer::{Answer, foreign, retry},
+    answer::{Answer, MAX_ANSWER, UNCLEAR, foreign, retry},
     builder::Settings,
     connector::{Connector, NoHttp2},
     endpoint::{Compression, Endpoint},
@@ -36,9 +36,6 @@ use crate::sink::{SinkError, tls};
 
 /// How long it takes to connect at most, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
-
-/// What is read of an answer at most.
-const MAX_ANSWER: usize = 64 * 1024;
 
 /// A channel to one receiver. It connects when it is first used.
 pub(super) struct Grpc {
@@ -89,8 +86,8 @@ impl Grpc {
         match self.client.export(request).await {
             Ok(response) => {
                 self.is_known = true;
-                Answer::new(response.into_inner())
-                    .map_err(|what| SinkError::blocked(format!("{}: {what}", self.address)))
+                Answer::new(response.into_inner(), headers)
+                    .map_err(|what| retry(format!("{}: {what}", self.address), Some(UNCLEAR)))
             }
             Err(status) => self.explain(&status, headers),
         }

@@ -47,13 +47,13 @@ impl Http {
         message: &ExportLogsServiceRequest,
         headers: &HeaderMap,
     ) -> Result<Answer, SinkError> {
-        let mut headers = headers.clone();
+        let (sent, mut headers) = (headers, headers.clone());
         headers.insert(CONTENT_TYPE, PROTOBUF);
         let mut body = message.encode_to_vec();
         if self.compression == Compression::Gzip {
             body = gzip(&body, &mut headers)?;
         }
-        read(self.client.post(headers, body).await.map_err(hint)?)
+        read(self.client.post(headers, body).await.map_err(hint)?, sent)
     }
 }
 
@@ -70,7 +70,7 @@ fn hint(error: SinkError) -> SinkError {
     }
 }
 
-fn read(mut answer: HttpAnswer) -> Result<Answer, SinkError> {
+fn read(mut answer: HttpAnswer, headers: &HeaderMap) -> Result<Answer, SinkError> {
     if !answer.is_success() {
         if is(&answer, "protobuf") {
             // The text in it; the rest is nothing that a person can read.
@@ -84,9 +84,9 @@ fn read(mut answer: HttpAnswer) -> Result<Answer, SinkError> {
             _ => Err(answer.judge()),
         };
     }
-    let foreign =
-        || answer.blocked("it is no answer of OTLP: does the address name a receiver of logs?");
-    let response = if answer.body.is_empty() && !answer.headers.contains_key(CONTENT_TYPE) {
+    let foreign = || answer.unclear("does the address name a receiver of OTLP logs?");
+    // What says that all was taken has no bytes in protobuf.
+    let response = if answer.body.is_empty() {
         ExportLogsServiceResponse::default()
     } else if is(&answer, "json") {
         // The protocol asks for the encoding of the request, but this is clear as well.
@@ -97,7 +97,7 @@ fn read(mut answer: HttpAnswer) -> Result<Answer, SinkError> {
     } else {
         return Err(foreign());
     };
-    Answer::new(response).map_err(|what| answer.blocked(&what))
+    Answer::new(response, headers).map_err(|what| answer.unclear(&what))
 }
 
 fn is(answer: &HttpAnswer, kind: &str) -> bool {

@@ -6,7 +6,7 @@ use ::http::HeaderMap;
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::answer::{Answer, foreign, retry};
+use super::answer::{Answer, MAX_ANSWER, UNCLEAR, foreign, retry};
 use crate::sink::SinkError;
 
 /// What a status says: about the records, or about the way to the receiver.
@@ -24,6 +24,11 @@ pub(super) fn judge(
         message => format!("{address} answers {name}: {message}"),
     };
     let after = retry_delay(status.details());
+    if status.message().contains(&own_limit()) {
+        // Said by our side of the answer, which may be to records that were taken.
+        let reason = format!("{reason}; its answer is too long to be read");
+        return Err(retry(reason, Some(UNCLEAR)));
+    }
     let blocked = |way_out| Err(SinkError::blocked(format!("{reason}; {way_out}")));
     match code {
         Code::Unauthenticated | Code::PermissionDenied => {
@@ -42,10 +47,15 @@ pub(super) fn judge(
     }
 }
 
+/// What tonic says of an answer that is longer than we read.
+fn own_limit() -> String {
+    format!("limit is: {MAX_ANSWER} bytes")
+}
+
 /// The shortest secret that is looked for: a shorter one is in many words.
 const SECRET_BYTES: usize = 4;
 
-fn without_secrets<'a>(message: &'a str, headers: &HeaderMap) -> Cow<'a, str> {
+pub(super) fn without_secrets<'a>(message: &'a str, headers: &HeaderMap) -> Cow<'a, str> {
     let mut message = Cow::Borrowed(message);
     let values = headers.values().filter_map(|value| value.to_str().ok());
     // `Bearer abc` may come back as `abc`.
@@ -58,15 +68,14 @@ fn without_secrets<'a>(message: &'a str, headers: &HeaderMap) -> Cow<'a, str> {
     message
 }
 
-/// Whether a receiver complains of the size of a message: the words of grpc-go, grpc-java, gRPC
-/// core and tonic.
+/// Whether a receiver complains of the size of a message: the words of grpc-go and gRPC core,
+/// grpc-java, and tonic. No others: "rate exceeds maximum" is about something else.
 fn is_about_size(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     [
-        "larger than max",
-        "exceeds maximum",
+        "message larger than max",
+        "grpc message exceeds maximum size",
         "message length too large",
-        "too large",
     ]
     .iter()
     .any(|words| message.contains(words))

@@ -96,7 +96,10 @@ async fn a_number_that_cannot_be_is_no_success() {
     let receiver = Receiver::with(|_| Reply::Count(-1));
     let mut sink = Way::Grpc.sink(&receiver);
     let error = sink.deliver(&plain(&origin(1), 0..10)).await.unwrap_err();
-    assert!(matches!(&error, SinkError::Blocked { .. }), "{error:?}");
+    assert!(
+        matches!(&error, SinkError::Retry { after: Some(after), .. } if after.as_secs() == 300),
+        "{error:?}"
+    );
 }
 
 // Each record is tried by itself before it is refused, however the counts mislead.
