@@ -8,6 +8,11 @@
 //! | `file:///var/log/audit.jsonl`, `file://audit-{instance}.jsonl` | [`FileSink`](super::FileSink) | `format=ecs`, `rotate=100MB`, `age=1d`, `keep=10`, `compress=zstd` |
 //! | `stdout://` | [`StdoutSink`](super::StdoutSink) | `format=ecs` |
 //! | `otlp+grpc://collector:4317`, `otlp+https://collector:4318/v1/logs`, `otlp://` | [`OtlpSink`](super::OtlpSink) | `gzip=off`, `timeout=10s`, `token_file=`, `headers_file=`, `ca=` |
+//! | `splunk+https://splunk:8088` | [`SplunkSink`](super::SplunkSink) | `token_file=`, `index=`, `sourcetype=`, `ack=on`, `ca=` |
+//! | `https://siem/audit`, `http://…` | [`WebhookSink`](super::WebhookSink) | `secret_file=`, `headers_file=`, `body=lines`, `format=ecs`, `ca=` |
+//! | `syslog+tls://siem:6514`, `syslog+tcp://siem:514` | [`SyslogSink`](super::SyslogSink) | `format=ecs`, `max_bytes=64KiB`, `ca=` |
+//!
+//! `docs/sinks.md` has all options, and what each sink promises.
 //!
 //! After `://`, a location that begins with `/` is an absolute path; any other is relative to the
 //! working directory. Sizes are a number with `KB`, `MB`, `GB` (powers of 1000), `KiB`, `MiB`,

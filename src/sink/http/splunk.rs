@@ -56,12 +56,13 @@ use crate::sink::{Batch, Limits, Sink, SinkError, SinkFuture};
 ///
 /// | code | is taken as |
 /// |---|---|
-/// | 0, 24, 25 | taken |
+/// | 0, 17, 24, 25 | taken |
 /// | 1, 2, 3, 4, 16, 21, 22 | blocked: the token is wrong, missing or disabled; it is read anew from its file at each request |
 /// | 7 | blocked: there is no such index, or the token may not write to it |
 /// | 10, 14 | blocked: the token wants acknowledgement and the sink does not, or the reverse |
 /// | 6, 12, 13, 15 | about one event: it is sent alone, and refused if it is turned down again |
 /// | 8, 9, 11, 18, 19, 20, 23, 26, 27 | later |
+/// | none, with a success | later, every 5 minutes: the events may have been taken |
 ///
 /// Splunk indexes the events before the one that it turns down, and none after it. As nothing says
 /// that in a form that can be relied on, the others of that batch are sent again, so that those

@@ -43,6 +43,7 @@ async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
         origin: &origin,
         received: Timestamp::from_micros(0),
         next: 400,
+        chosen: false,
         head: None,
         rows,
     };

@@ -179,3 +179,39 @@ fn compression_whose_feature_is_off_names_the_feature() {
             .contains("feature `zstd`")
     );
 }
+
+// What is documented is what is read: the options of each section, and those that a mistake is told.
+#[cfg(feature = "sinks")]
+#[test]
+fn the_documented_options_are_those_of_the_addresses() {
+    use std::collections::BTreeSet;
+
+    use crate::support::project::{code_words, read, table};
+
+    let page = read("docs/sinks.md");
+    for (section, address) in [
+        ("## SQLite", "sqlite://a.db?"),
+        ("## PostgreSQL", "postgres://u@h/d?"),
+        ("## MySQL and MariaDB", "mysql://u@h/d?"),
+        ("## File", "file:///a?"),
+        ("## Standard output", "stdout://?"),
+        ("## Splunk", "splunk+https://h?token=t&"),
+        ("## Any HTTP server", "https://h/?"),
+        ("## Syslog", "syslog+tls://h?"),
+        ("## OpenTelemetry", "otlp+grpcs://h?"),
+    ] {
+        let error = wrong(&format!("{address}quite-unknown=1"));
+        let told = error.expected.strip_prefix("known here: ");
+        let told = told.unwrap_or_else(|| panic!("{section}: {error}"));
+        let known: BTreeSet<String> = told.split(", ").map(str::to_owned).collect();
+        let (_, rest) = page.split_once(&format!("\n{section}\n")).expect(section);
+        let options = rest.find("| option |").expect(section);
+        let text = format!("{section}\n{}", &rest[options..]);
+        let documented: BTreeSet<String> = table(&text, section)
+            .iter()
+            .flat_map(|row| code_words(&row[0]))
+            .map(|word| word.split('=').next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(documented, known, "{section}");
+    }
+}
