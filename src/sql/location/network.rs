@@ -130,7 +130,8 @@ fn take_tls(address: &mut Address) -> Result<Option<Tls>, UrlError> {
         "prefer" => Some(Tls::Prefer),
         "require" => Some(Tls::Require),
         "verify-ca" => Some(Tls::VerifyCa),
-        "verify-full" => Some(Tls::VerifyFull),
+        // The second is MySQL's word for it.
+        "verify-full" | "verify-identity" => Some(Tls::VerifyFull),
         _ => None,
     })
 }

@@ -46,6 +46,7 @@ async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
         chosen: false,
         head: None,
         rows,
+        chosen: false,
     };
     write(&database, &mut connection, &group, 0, End::Commit)
         .await
