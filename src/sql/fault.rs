@@ -21,6 +21,8 @@ pub(crate) enum Fault {
 pub(crate) const ALTERED: &str = "the tables are not as tower-audit made them: \
                                   restore them, or give another prefix";
 
+const TWICE: &str = "something that may be there once only is there already";
+
 /// What an answer of a server may be at most in a reason.
 const MAX_FOREIGN_BYTES: usize = 256;
 
@@ -39,6 +41,11 @@ pub(crate) enum OpenError {
 /// An error as a reason, with the way out if there is one. Never holds text of a record.
 pub(crate) fn reason(error: &sqlx::Error, fault: Fault) -> String {
     let what = match error {
+        // Both may quote a value: `Duplicate entry 'alice@example.com' for key`.
+        sqlx::Error::Database(_) if fault == Fault::Constraint => TWICE.to_owned(),
+        sqlx::Error::Database(error) if error.message().contains("value: '") => {
+            "a value does not fit its column".to_owned()
+        }
         sqlx::Error::Database(error) => foreign(error.message()),
         // What could not be encoded may be quoted in its message.
         sqlx::Error::Encode(_) => "a value cannot be bound".to_owned(),

@@ -17,6 +17,8 @@ pub(crate) enum WriteError {
     Database(sqlx::Error),
     /// Other bytes are already stored under these records' ids, or another record under their numbers.
     Conflict(Vec<u64>),
+    /// Something is there twice that the tables, as they were made, let be there twice.
+    Altered,
     /// The trail's cursor stands before where it was seen: the tables were put back.
     PutBack,
 }
@@ -122,9 +124,14 @@ async fn write_missing<D: Database>(
         Ok(rows) if rows.is_empty() => {}
         Ok(rows) => {
             let arrival = take_arrivals(database, &mut transaction, rows.len()).await?;
-            database
-                .insert(&mut transaction, group, &rows, arrival)
-                .await?;
+            let inserted = database.insert(&mut transaction, group, &rows, arrival);
+            match inserted.await {
+                // None of these was there a moment ago, and nobody else writes: it is not they.
+                Err(error) if D::fault(&error) == Fault::Constraint => {
+                    return Err(WriteError::Altered);
+                }
+                inserted => inserted?,
+            }
         }
         Err(conflicts) => {
             transaction.rollback().await?;

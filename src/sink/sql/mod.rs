@@ -127,6 +127,7 @@ impl<D: Database> SqlSink<D> {
             }
             // With a new connection the caller asks for the position again, which closes the gap.
             Err(WriteError::PutBack) => Err(SinkError::retry(self.reason(PUT_BACK))),
+            Err(WriteError::Altered) => Err(SinkError::blocked(self.reason(ALTERED_KEYS))),
             // The connection is not used again after any other error: what state it is in is
             // not worth finding out.
             Err(WriteError::Database(error)) => Err(self.explain(&error)),
@@ -177,6 +178,9 @@ impl<D: Database> fmt::Debug for SqlSink<D> {
 
 const CONFLICT: &str = "the database already holds other bytes under the id of these records, \
                         or another record in their place of the trail";
+
+const ALTERED_KEYS: &str = "a key that is not tower-audit's, or the counter of arrivals, keeps \
+                            records out that are not there: restore the tables, or give another prefix";
 
 const PUT_BACK: &str = "the tables are older than they were: what is missing comes again";
 

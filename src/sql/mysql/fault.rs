@@ -18,6 +18,10 @@ pub(crate) fn fault(error: &sqlx::Error) -> Fault {
             .map_or(Fault::Passing, |error| by_number(error.number())),
         sqlx::Error::Io(error) => by_kind(error.kind()),
         sqlx::Error::Protocol(reason) if reason == TOO_LARGE => Fault::Refused,
+        // As the driver says it: another way to log in than a password.
+        sqlx::Error::Protocol(reason) if reason.starts_with("unknown authentication plugin") => {
+            Fault::Repair(LOGIN)
+        }
         sqlx::Error::Encode(_) => Fault::Refused,
         sqlx::Error::Tls(_) => Fault::Repair(TLS),
         sqlx::Error::Configuration(_) => Fault::Repair("correct the sink's address"),
@@ -84,6 +88,12 @@ fn by_kind(kind: io::ErrorKind) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_way_to_log_in_that_is_not_known_here_is_for_a_person() {
+        let error = sqlx::Error::Protocol("unknown authentication plugin: client_ed25519".into());
+        assert_eq!(fault(&error), Fault::Repair(LOGIN));
+    }
 
     #[test]
     fn numbers_are_judged_by_who_can_act() {

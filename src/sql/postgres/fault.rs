@@ -2,23 +2,37 @@
 
 use std::io::ErrorKind;
 
+use sqlx::error::DatabaseError;
+
 use crate::sql::fault::{ALTERED, Fault};
 
 /// Tells what to do about an error.
 pub(super) fn fault(error: &sqlx::Error) -> Fault {
     match error {
+        sqlx::Error::Database(error) if is_new_part(error.as_ref()) => Fault::Passing,
         sqlx::Error::Database(error) => error.code().map_or(Fault::Passing, |code| by_code(&code)),
         sqlx::Error::Io(error) => by_kind(error.kind()),
         sqlx::Error::Tls(_) => Fault::Repair(TLS),
         sqlx::Error::Encode(_) => Fault::Refused,
         // A request for TLS that was answered with something else.
         sqlx::Error::Protocol(what) if what.contains("SSLRequest") => Fault::Repair(STRANGER),
+        // Another way to log in than a password.
+        sqlx::Error::Protocol(what) if what.contains("authentication m") => Fault::Repair(LOGIN),
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::RowNotFound
         | sqlx::Error::Decode(_) => Fault::Repair(ALTERED),
         _ => Fault::Passing,
     }
+}
+
+/// Whether a row was on its way to the default part while its month got a part of its own.
+fn is_new_part(error: &dyn DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "23514")
+        && error.constraint().is_none()
+        && error
+            .table()
+            .is_some_and(|table| table.ends_with("records_default"))
 }
 
 /// By SQLSTATE: the first two characters are the class.
@@ -50,9 +64,9 @@ fn by_class(class: &str) -> Fault {
         "28" => Fault::Repair(LOGIN),
         // What is in the record: a character, a number, a depth, a length.
         "22" | "54" => Fault::Refused,
-        // A constraint, a schema, a table, a column or a type that is not as it was made; a trigger
-        // of somebody else.
-        "23" | "3F" | "42" | "P0" => Fault::Repair(ALTERED),
+        // A table that cannot do this; a constraint, a schema, a table, a column or a type that is
+        // not as it was made; a trigger of somebody else.
+        "0A" | "23" | "3F" | "42" | "P0" => Fault::Repair(ALTERED),
         // Connection, resources, an operator, a lock, the system.
         _ => Fault::Passing,
     }
@@ -84,6 +98,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_way_to_log_in_that_is_not_known_here_is_for_a_person() {
+        for what in [
+            "unsupported authentication method: Gss",
+            "unknown authentication method: 2",
+            "unsupported SASL authentication mechanisms: OAUTHBEARER",
+        ] {
+            let error = sqlx::Error::Protocol(what.to_owned());
+            assert_eq!(fault(&error), Fault::Repair(LOGIN), "{what}");
+        }
+    }
+
+    #[test]
     fn a_code_says_who_can_do_something() {
         let cases = [
             ("wrong password", "28P01", Fault::Repair(LOGIN)),
@@ -91,6 +117,7 @@ mod tests {
             ("no such table", "42P01", Fault::Repair(ALTERED)),
             ("no such column", "42703", Fault::Repair(ALTERED)),
             ("no part for a row", "23514", Fault::Repair(ALTERED)),
+            ("a view", "0A000", Fault::Repair(ALTERED)),
             ("no right", "42501", Fault::Repair(PRIVILEGE)),
             ("the same key", "23505", Fault::Constraint),
             ("disk full", "53100", Fault::Passing),
