@@ -48,7 +48,8 @@ pub enum MigrateError {
 /// any number of callers may do it at once.
 ///
 /// `service_role` is the role that a service logs in with: it gets the rights to insert and to
-/// select, and no others. PostgreSQL and MySQL have roles, SQLite has none.
+/// select; what it may do there besides, [`Migrated::done`] tells. PostgreSQL and MySQL have roles,
+/// SQLite has none.
 ///
 /// # Errors
 ///

@@ -5,8 +5,11 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, Transaction, postgres::PgRow};
 
-use super::{Names, PostgresDatabase};
-use crate::sql::database::Database;
+use super::{Names, PostgresDatabase, fault};
+use crate::sql::{
+    database::Database,
+    fault::{Fault, foreign},
+};
 
 /// A month's part: what its name ends with, and the ids it holds, from `low` to below `high`.
 struct Month {
@@ -20,10 +23,15 @@ struct Month {
 pub(super) struct Moved {
     pub(super) parts: usize,
     pub(super) rows: u64,
+    /// The months that something is in the way of, and what.
+    pub(super) left: Vec<String>,
 }
 
 /// How many months one call gives parts to; a clock that jumped about can have filled many.
 const MOST_MONTHS: usize = 1200;
+
+/// The lowest id.
+const FIRST: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Fewer months ahead than this are told.
 const FEW_MONTHS: i64 = 2;
@@ -32,12 +40,14 @@ const FEW_MONTHS: i64 = 2;
 const MOST_ROWS: i64 = 1000;
 
 /// The columns of a [`Month`], for a `month` that is a time stamp at its beginning. An id begins
-/// with its milliseconds in 48 bits.
+/// with its milliseconds in 48 bits, which end within a month of the year 10889.
 const MONTH: &str = "'y' || to_char(month, 'FMYYYY') || 'm' || to_char(month, 'MM'), \
     (lpad(to_hex((extract(epoch FROM month) * 1000)::bigint), 12, '0') \
         || repeat('0', 20))::uuid::text, \
-    (lpad(to_hex((extract(epoch FROM month + interval '1 month') * 1000)::bigint), 12, '0') \
-        || repeat('0', 20))::uuid::text";
+    (CASE WHEN extract(epoch FROM month + interval '1 month') * 1000 > 281474976710655 \
+        THEN repeat('f', 32) \
+        ELSE lpad(to_hex((extract(epoch FROM month + interval '1 month') * 1000)::bigint), 12, '0') \
+            || repeat('0', 20) END)::uuid::text";
 
 /// From the month before, for what was recorded before the tables were made, to 12 months ahead.
 const AHEAD: &str = "generate_series( \
@@ -45,10 +55,11 @@ const AHEAD: &str = "generate_series( \
     date_trunc('month', now() AT TIME ZONE 'UTC') + interval '12 months', \
     interval '1 month') AS month";
 
-/// The names of the parts that are there, without what they begin with: `$2`, in the schema `$1`.
-const MADE: &str = "SELECT substr(class.relname::text, length($2) + 1) FROM pg_class AS class \
-    JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace \
-    WHERE namespace.nspname = $1 AND starts_with(class.relname::text, $2)";
+/// The part of a month, whatever its name is, if it is one of the records `$1`. A table that only
+/// has the name, such as one that was detached, is none.
+const PART: &str = "SELECT FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid \
+    WHERE inhparent = to_regclass($1) \
+    AND pg_get_expr(part.relpartbound, part.oid) = format('FOR VALUES FROM (%L) TO (%L)', low, high)";
 
 /// Whether this user owns the records, and so may make parts of them.
 pub(super) async fn may_make(connection: &mut PgConnection, names: &Names) -> sqlx::Result<bool> {
@@ -63,36 +74,79 @@ pub(super) async fn may_make(connection: &mut PgConnection, names: &Names) -> sq
     .try_get(0)
 }
 
-/// Makes the parts that are missing up to 12 months ahead, where nothing is in the way.
+/// The names of all parts, as they stand in SQL.
+pub(super) async fn all(connection: &mut PgConnection, names: &Names) -> sqlx::Result<Vec<String>> {
+    let sql = "SELECT format('%I.%I', namespace.nspname, part.relname) \
+         FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid \
+         JOIN pg_namespace AS namespace ON namespace.oid = part.relnamespace \
+         WHERE inhparent = to_regclass($1)";
+    let rows = sqlx::query(sql)
+        .bind(format!("{names}records"))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// Makes the parts that are missing up to 12 months ahead, where no rows are in the way; says of
+/// which months something else is.
 pub(super) async fn make_ahead(
     database: &PostgresDatabase,
     connection: &mut PgConnection,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Vec<String>> {
     let names = &database.names;
-    if missing(connection, names).await?.is_empty() {
-        return Ok(());
+    let mut left = Vec::new();
+    for month in missing(connection, names).await? {
+        let mut locked = lock(database, connection).await?;
+        // Again, now that nobody else makes any.
+        let missing = missing(&mut locked, names).await?;
+        if missing.iter().all(|other| other.low != month.low) {
+            locked.rollback().await?;
+            continue;
+        }
+        match make_part(&mut locked, names, &month).await {
+            Ok(()) => locked.commit().await?,
+            Err(error) => {
+                left.push(left_out(&month, error)?);
+                locked.rollback().await?;
+            }
+        }
     }
-    let mut locked = lock(database, connection).await?;
-    // Again, now that nobody else makes any.
-    let months = missing(&mut locked, names).await?;
-    for month in &months {
-        make(&mut locked, names, month).await?;
-        attach(&mut locked, names, month).await?;
+    Ok(left)
+}
+
+async fn make_part(locked: &mut PgConnection, names: &Names, month: &Month) -> sqlx::Result<()> {
+    make(locked, names, month).await?;
+    attach(locked, names, month).await
+}
+
+/// Why a month has no part; an error that passes, or is not about the month, stays one.
+fn left_out(month: &Month, error: sqlx::Error) -> sqlx::Result<String> {
+    let fault = fault::fault(&error);
+    match (&error, fault) {
+        (sqlx::Error::Database(_), Fault::Repair(_) | Fault::Refused | Fault::Constraint) => {
+            let Month { name, low, high } = month;
+            let what = match &error {
+                sqlx::Error::Database(error) => foreign(error.message()),
+                _ => String::new(),
+            };
+            Ok(format!(
+                "no part {name} from {low} to {high} could be made: {what}"
+            ))
+        }
+        _ => Err(error),
     }
-    locked.commit().await
 }
 
 /// The months ahead that have no part, and no rows in the default part.
 async fn missing(connection: &mut PgConnection, names: &Names) -> sqlx::Result<Vec<Month>> {
     let sql = format!(
         "SELECT name, low, high FROM (SELECT {MONTH} FROM {AHEAD}) AS wanted (name, low, high) \
-         WHERE name NOT IN ({MADE}) AND NOT EXISTS ( \
+         WHERE NOT EXISTS ({PART}) AND NOT EXISTS ( \
              SELECT FROM {names}records_default WHERE id >= low::uuid AND id < high::uuid \
          ) ORDER BY low"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(names.schema.as_str())
-        .bind(format!("{}records_", names.prefix))
+        .bind(format!("{names}records"))
         .fetch_all(connection)
         .await?;
     rows.iter().map(month).collect()
@@ -107,21 +161,34 @@ pub(super) async fn empty_default(
     let first = format!(
         "SELECT {MONTH} FROM (SELECT date_trunc('month', to_timestamp( \
              ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0 \
-         ) AT TIME ZONE 'UTC') FROM {names}records_default ORDER BY id LIMIT 1) AS oldest (month)"
+         ) AT TIME ZONE 'UTC') FROM {names}records_default WHERE id >= $1::uuid \
+         ORDER BY id LIMIT 1) AS oldest (month)"
     );
     let mut moved = Moved::default();
-    while moved.parts < MOST_MONTHS {
+    let mut from = FIRST.to_owned();
+    for _ in 0..MOST_MONTHS {
         let mut locked = lock(database, connection).await?;
         let row = sqlx::query(AssertSqlSafe(first.clone()))
+            .bind(&from)
             .fetch_optional(&mut *locked)
             .await?;
         let Some(row) = row else {
             break;
         };
         let month = month(&row)?;
-        moved.rows += give_part(&mut locked, names, &month).await?;
-        locked.commit().await?;
-        moved.parts += 1;
+        match give_part(&mut locked, names, &month).await {
+            Ok(rows) => {
+                locked.commit().await?;
+                moved.rows += rows;
+                moved.parts += 1;
+            }
+            // One month that something is in the way of does not keep the others waiting.
+            Err(error) => {
+                moved.left.push(left_out(&month, error)?);
+                locked.rollback().await?;
+            }
+        }
+        from = month.high;
     }
     Ok(moved)
 }
@@ -161,7 +228,8 @@ async fn make(locked: &mut PgConnection, names: &Names, month: &Month) -> sqlx::
 }
 
 /// Makes a table part of the records. Its indexes become parts of theirs, and the guard by row is
-/// taken over; the one against `TRUNCATE` is not.
+/// taken over; the one against `TRUNCATE` is not. Nor are rights: what the owner lets somebody do to
+/// every new table is taken back, all but reading.
 async fn attach(locked: &mut PgConnection, names: &Names, month: &Month) -> sqlx::Result<()> {
     let Month { name, low, high } = month;
     let prefix = &names.prefix;
@@ -169,7 +237,15 @@ async fn attach(locked: &mut PgConnection, names: &Names, month: &Month) -> sqlx
         "ALTER TABLE {names}records ATTACH PARTITION {names}records_{name} \
          FOR VALUES FROM ('{low}') TO ('{high}'); \
          CREATE TRIGGER {prefix}keep_all BEFORE TRUNCATE ON {names}records_{name} \
-         FOR EACH STATEMENT EXECUTE FUNCTION {names}guard()"
+         FOR EACH STATEMENT EXECUTE FUNCTION {names}guard(); \
+         DO $take$ DECLARE who text; BEGIN \
+             FOR who IN SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' \
+                     ELSE quote_ident(pg_get_userbyid(acl.grantee)) END \
+                 FROM pg_class AS class, aclexplode(class.relacl) AS acl \
+                 WHERE class.oid = '{names}records_{name}'::regclass AND acl.grantee <> class.relowner \
+             LOOP EXECUTE 'REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER \
+                 ON {names}records_{name} FROM ' || who; END LOOP; \
+         END $take$"
     );
     sqlx::raw_sql(AssertSqlSafe(text)).execute(locked).await?;
     Ok(())
@@ -216,13 +292,12 @@ pub(super) async fn concerns(
         ));
     }
     let sql = format!(
-        "SELECT count(*) FILTER (WHERE name IN ({MADE})) \
+        "SELECT count(*) FILTER (WHERE EXISTS ({PART})) \
          FROM (SELECT {MONTH}, month FROM {AHEAD}) AS wanted (name, low, high, month) \
          WHERE month > now() AT TIME ZONE 'UTC'"
     );
     let ahead: i64 = sqlx::query(AssertSqlSafe(sql))
-        .bind(names.schema.as_str())
-        .bind(format!("{}records_", names.prefix))
+        .bind(format!("{names}records"))
         .fetch_one(connection)
         .await?
         .try_get(0)?;
