@@ -8,6 +8,8 @@ mod formats;
 mod mysql;
 #[cfg(feature = "mysql")]
 mod mysql_faults;
+#[cfg(feature = "mysql")]
+mod mysql_owner;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -16,6 +18,10 @@ mod outage;
 mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_faults;
+#[cfg(feature = "postgres")]
+mod postgres_interrupted;
+#[cfg(feature = "postgres")]
+mod postgres_months;
 #[cfg(feature = "postgres")]
 mod postgres_owner;
 #[cfg(feature = "http")]

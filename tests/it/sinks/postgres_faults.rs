@@ -22,7 +22,7 @@ pub(super) fn blocked<T: std::fmt::Debug>(result: Result<T, SinkError>) -> Strin
     }
 }
 
-fn tried_again<T: std::fmt::Debug>(result: Result<T, SinkError>) -> String {
+pub(super) fn tried_again<T: std::fmt::Debug>(result: Result<T, SinkError>) -> String {
     match result {
         Err(SinkError::Retry { reason, .. }) => reason,
         other => panic!("retry expected: {other:?}"),
@@ -308,29 +308,4 @@ async fn a_database_that_cannot_hold_every_record_blocks() {
         reason.contains("LATIN1") && reason.contains("UTF8"),
         "{reason}"
     );
-}
-
-#[tokio::test]
-async fn a_cancelled_delivery_leaves_nothing_half_done() {
-    let Some(place) = place() else { return };
-    let mut sink = place.sink();
-    sink.deliver(&plain(&origin(1), 0..3)).await.unwrap();
-    for polls in 1..40 {
-        let batch = plain(&origin(1), 3..303);
-        let mut delivery = sink.deliver(&batch);
-        for _ in 0..polls {
-            let done = std::future::poll_fn(|context| {
-                std::task::Poll::Ready(delivery.as_mut().poll(context).is_ready())
-            });
-            if done.await {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-    assert_eq!(sink.deliver(&plain(&origin(1), 3..303)).await, Ok(()));
-    let count = "SELECT count(*) FROM audit_records";
-    assert_eq!(place.number(count).await, 303);
-    let distinct = "SELECT count(DISTINCT number) FROM audit_records";
-    assert_eq!(place.number(distinct).await, 303);
 }

@@ -11,17 +11,16 @@ use super::postgres_faults::blocked;
 use crate::support::{
     batches::{batch, origin, plain},
     postgres::{Place, place},
-    services,
 };
 
 /// A role without any rights, dropped with what it was given.
-struct Role {
-    place: Place,
-    name: String,
+pub(super) struct Role {
+    pub(super) place: Place,
+    pub(super) name: String,
 }
 
 impl Role {
-    async fn new(place: Place) -> Self {
+    pub(super) async fn new(place: Place) -> Self {
         let name = format!("role_{}", place.schema);
         place
             .run(&format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'"))
@@ -42,7 +41,7 @@ impl Role {
         }
     }
 
-    async fn drop(self) {
+    pub(super) async fn drop(self) {
         let drop = format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name);
         self.place.run(&drop).await;
     }
@@ -138,7 +137,7 @@ async fn nothing_is_changed_or_removed_except_by_a_prune_of_the_owner() {
 }
 
 /// A batch of one record of this time.
-fn at(number: u64, time: &str) -> Batch {
+pub(super) fn at(number: u64, time: &str) -> Batch {
     let at: Timestamp = time.parse().unwrap();
     let id = RecordId::lowest_at(at);
     let json = format!(r#"{{"id":"{id}","timestamp":"{at}","action":"a.b"}}"#);
@@ -278,48 +277,4 @@ async fn followers_of_arrival_miss_nothing_under_concurrent_writers() {
     }
     assert_eq!(seen, (1..=i64::try_from(all).unwrap()).collect::<Vec<_>>());
     connection.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_server_that_is_killed_during_bulk_writes_loses_and_doubles_nothing() {
-    let Some(server) = services::private("postgres") else {
-        return;
-    };
-    let place = Place::on(server.get("POSTGRES_URL"));
-    let mut sink = place.sink();
-    let mut next = 0;
-    let mut failures = 0;
-    while next < 20_000 {
-        if next == 8_000 && failures == 0 {
-            // Killed while the batch is on its way.
-            let batch = plain(&origin(1), next..next + 2000);
-            let (delivered, ()) = tokio::join!(sink.deliver(&batch), async { server.kill() });
-            failures += u32::from(delivered.is_err());
-            let while_down = sink.position(&origin(1)).await;
-            assert!(while_down.is_err(), "{while_down:?}");
-            failures += 1;
-            server.start();
-        }
-        next = sink.position(&origin(1)).await.unwrap().unwrap();
-        if next < 20_000 {
-            sink.deliver(&plain(&origin(1), next..next + 2000))
-                .await
-                .unwrap();
-        }
-    }
-    assert!(failures >= 1, "the server was down");
-    assert_eq!(
-        place.number("SELECT count(*) FROM audit_records").await,
-        20_000
-    );
-    assert_eq!(
-        place
-            .number("SELECT count(DISTINCT number) FROM audit_records")
-            .await,
-        20_000
-    );
-    assert_eq!(
-        place.number("SELECT max(arrival) FROM audit_records").await,
-        20_000
-    );
 }
