@@ -94,7 +94,7 @@ mod record;
 #[cfg(all(feature = "testing", feature = "axum", feature = "file"))]
 mod redaction;
 #[cfg(test)]
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "testing", feature = "axum"))]
 mod requests;
 #[cfg(test)]
 #[cfg(all(feature = "file", feature = "sqlite"))]

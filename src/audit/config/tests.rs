@@ -1,6 +1,8 @@
 //! What a file and variables make of a builder, and what each mistake says.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
+#[cfg(feature = "toml")]
+use std::time::Duration;
 
 use super::*;
 use crate::{Audit, StartError, testing::sinks::MemoryStore};

@@ -5,12 +5,15 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
 
+use crate::sink::SinkError;
+#[cfg(feature = "http")]
 use crate::{
     format::Event,
-    sink::{Batch, Delivery, SinkError},
+    sink::{Batch, Delivery},
 };
 
 /// A record as a format takes it.
+#[cfg(feature = "http")]
 pub(in crate::sink) fn event<'a>(batch: &'a Batch, record: &'a Delivery) -> Event<'a> {
     Event {
         trail: &batch.origin.trail,

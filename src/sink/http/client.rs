@@ -75,6 +75,7 @@ impl Client {
     }
 
     /// The URL without what could be secret.
+    #[cfg(feature = "http")]
     pub(in crate::sink) fn address(&self) -> &str {
         &self.shown
     }

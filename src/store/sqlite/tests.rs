@@ -43,7 +43,6 @@ async fn filled(path: &Path, analyzed: bool) -> SqliteConnection {
         origin: &origin,
         received: Timestamp::from_micros(0),
         next: 400,
-        chosen: false,
         head: None,
         rows,
         chosen: false,
