@@ -87,6 +87,41 @@ async fn rights_for_an_unknown_account_are_refused_and_make_none() {
 }
 
 #[tokio::test]
+async fn an_owner_who_may_not_read_all_accounts_grants_too_and_says_what_is_not_known() {
+    let Some(scratch) = Scratch::new() else {
+        return;
+    };
+    let (owner, role) = (
+        format!("o_{}", scratch.name()),
+        format!("r_{}", scratch.name()),
+    );
+    scratch
+        .run(&format!(
+            "CREATE USER {owner} IDENTIFIED BY 'x'; CREATE ROLE {role}; \
+             GRANT ALL ON {}.* TO {owner} WITH GRANT OPTION",
+            scratch.name()
+        ))
+        .await;
+    let as_owner = scratch.url_as(&format!("{owner}:x"), "");
+    let unknown = tables::migrate(&as_owner, Some("nobody_at_all")).await;
+    let reason = unknown.unwrap_err().to_string();
+    assert!(reason.contains("there is no account"), "{reason}");
+    for (address, said) in [
+        (as_owner, "this user may not ask"),
+        (scratch.url(""), "change only what counts"),
+    ] {
+        let told = tables::migrate(&address, Some(&role)).await.unwrap();
+        assert!(
+            matches!(told.done.as_slice(), [one] if one.contains(said)),
+            "{told:?}"
+        );
+    }
+    scratch
+        .run(&format!("DROP USER {owner}; DROP ROLE {role}"))
+        .await;
+}
+
+#[tokio::test]
 async fn a_session_that_falls_silent_ends_whatever_the_server_says() {
     let Some(scratch) = Scratch::new() else {
         return;
