@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection,
-    mysql::{MySqlArguments, MySqlConnectOptions},
+    mysql::{MySqlArguments, MySqlConnectOptions, MySqlSslMode},
 };
 use tower_audit::sink::Batch;
 
@@ -122,6 +122,8 @@ impl Plain {
     /// A connection to a database, with the tables.
     pub(crate) async fn open(&self, url: &str) -> Fallible<MySqlConnection> {
         let options: MySqlConnectOptions = url.parse()?;
+        // As the sink to the same machine: over TLS it was a third as fast.
+        let options = options.ssl_mode(MySqlSslMode::Disabled);
         let mut connection = options.disable_statement_logging().connect().await?;
         sqlx::raw_sql(TABLES).execute(&mut connection).await?;
         Ok(connection)

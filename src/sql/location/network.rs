@@ -96,6 +96,12 @@ impl NetworkLocation {
         })
     }
 
+    /// Whether it is this machine.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn is_local(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
     /// The address for a person: no login, and no options.
     pub(crate) fn display(&self) -> String {
         let Self { scheme, port, .. } = self;

@@ -57,7 +57,9 @@ fn by_number(number: u16) -> Fault {
             Fault::Repair("the server only reads: name the primary, or make it writable")
         }
         1665 => Fault::Repair("set the server's binlog_format to ROW or MIXED"),
-        3159 => Fault::Repair("the server insists on TLS: remove sslmode=disable from the address"),
+        3159 => Fault::Repair(
+            "the server insists on TLS: give sslmode=require or better in the address",
+        ),
         // Syntax, unknown variable, character set, collation or engine; key too long.
         1064 | 1071 | 1115 | 1193 | 1273 | 1286 => Fault::Repair(
             "a server is needed that is as new as MySQL 8.0 or MariaDB 10.6, with InnoDB",

@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::sql::{TablePrefix, inserts::Inserts};
+use crate::sql::{
+    TablePrefix,
+    inserts::{Inserts, RECORD_VALUES},
+};
+
+/// Rows of one statement; the largest keeps below the 65535 values that the servers take.
+const ROWS: [usize; 5] = [1024, 256, 64, 8, 1];
+
+const _: () = assert!(ROWS[0] * RECORD_VALUES <= 65_535);
 
 /// What a sink runs.
 #[derive(Debug)]
@@ -23,8 +31,8 @@ impl Statements {
             // The only way to read what an update left without asking again.
             arrivals: format!("UPDATE {prefix}arrival SET last = LAST_INSERT_ID(last + ?)").into(),
             move_on: move_on(prefix).into(),
-            records: Inserts::records(prefix),
-            targets: Inserts::targets(prefix),
+            records: Inserts::records(prefix, &ROWS),
+            targets: Inserts::targets(prefix, &ROWS),
         }
     }
 }

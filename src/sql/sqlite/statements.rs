@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::sql::{TablePrefix, inserts::Inserts};
+use crate::sql::{
+    TablePrefix,
+    inserts::{Inserts, RECORD_VALUES},
+};
+
+/// Rows of one statement; the largest keeps below the 32766 values that SQLite takes.
+const ROWS: [usize; 4] = [128, 32, 8, 1];
+
+const _: () = assert!(ROWS[0] * RECORD_VALUES <= 32_766);
 
 /// What a sink runs.
 #[derive(Debug)]
@@ -27,8 +35,8 @@ impl Statements {
             .into(),
             arrivals: format!("UPDATE {prefix}arrival SET last = last + ?1 RETURNING last").into(),
             move_on: move_on(prefix).into(),
-            records: Inserts::records(prefix),
-            targets: Inserts::targets(prefix),
+            records: Inserts::records(prefix, &ROWS),
+            targets: Inserts::targets(prefix, &ROWS),
         }
     }
 }

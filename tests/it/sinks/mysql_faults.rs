@@ -118,6 +118,24 @@ async fn a_foreign_certificate_blocks_and_a_known_authority_lets_pass() {
 }
 
 #[tokio::test]
+async fn a_server_that_insists_on_tls_gets_it_unless_the_address_forbids_it() {
+    let Some(scratch) = Scratch::new() else {
+        return;
+    };
+    let (user, database) = (format!("{}_tls", scratch.name()), scratch.name());
+    scratch
+        .run(&format!(
+            "DROP USER IF EXISTS {user}; CREATE USER {user} IDENTIFIED BY 'x' REQUIRE SSL; \
+             GRANT ALL ON {database}.* TO {user}"
+        ))
+        .await;
+    let address = |options| scratch.url_as(&format!("{user}:x"), options);
+    assert_eq!(sink(&address("")).probe().await, Ok(()));
+    blocked(sink(&address("?sslmode=disable")).probe().await, &scratch);
+    scratch.run(&format!("DROP USER {user}")).await;
+}
+
+#[tokio::test]
 async fn tables_of_another_shape_block_and_are_left_as_they_are() {
     let cases = [
         (
