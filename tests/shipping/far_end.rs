@@ -19,6 +19,16 @@ pub(crate) trait FarEnd {
     /// Brings it back where it was.
     fn start(&mut self);
 
+    /// Whether it can be taken away at all; what is read through a pipe of its own cannot.
+    fn can_stop(&self) -> bool {
+        true
+    }
+
+    /// Takes note of what a service wrote to its standard output before it was gone.
+    fn heard(&mut self, lines: &[String]) {
+        let _ = lines;
+    }
+
     /// Every record that is there, in the order of arrival.
     fn arrived(&mut self) -> Vec<Place>;
 

@@ -62,6 +62,7 @@ fn main() -> std::process::ExitCode {
     cases::main(&[
         ("sqlite", || journey::make(local::sqlite)),
         ("file", || journey::make(local::file)),
+        ("stdout", || journey::make(local::stdout)),
         ("postgres", || journey::make(servers::postgres)),
         ("mariadb", || journey::make(servers::mariadb)),
         ("otlp over gRPC", || journey::make(remote::otlp_grpc)),
