@@ -2,13 +2,17 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --lib format::golden` writes the files anew; look at the difference.
 
-use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf, sync::LazyLock, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Event, Format, tests::records as full_records};
+use super::{
+    Event, Format,
+    published::{check_ecs, check_ocsf},
+    tests::records as full_records,
+};
 use crate::{
     clock::{RecordId, Timestamp},
     evidence::leaf_hash,
@@ -149,39 +153,6 @@ fn every_line_is_as_in_the_golden_file_of_its_format() {
     }
 }
 
-static OCSF: LazyLock<BTreeMap<String, jsonschema::Validator>> = LazyLock::new(|| {
-    let text = include_str!("../../tests/golden/schemas/ocsf.json");
-    let mut schema: Value = serde_json::from_str(text).unwrap();
-    assert_eq!(schema["version"], "1.8.0");
-    let classes = schema["classes"].take();
-    let classes = classes.as_object().unwrap().iter();
-    let validator = |class: &Value| {
-        let mut one = class.clone();
-        one["$defs"] = schema["$defs"].clone();
-        jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
-            .should_validate_formats(true)
-            .build(&one)
-            .unwrap()
-    };
-    classes
-        .map(|(uid, class)| (uid.clone(), validator(class)))
-        .collect()
-});
-
-/// Holds a line to the published classes; an attribute that they do not have is a fault.
-fn check_ocsf(line: &str) -> Result<u64, String> {
-    let event: Value = serde_json::from_str(line).unwrap();
-    let class = event["class_uid"].as_u64().unwrap();
-    let validator = OCSF.get(&class.to_string()).ok_or("no such class")?;
-    let activity = event["activity_id"].as_u64().unwrap();
-    assert_eq!(event["type_uid"], class * 100 + activity, "{line}");
-    match validator.iter_errors(&event).next() {
-        Some(error) => Err(format!("{}: {error} in {event:#}", error.instance_path())),
-        None => Ok(class),
-    }
-}
-
 #[test]
 fn every_class_of_ocsf_is_written_as_it_is_published() {
     let full = full_records().into_iter().map(|record| record.to_string());
@@ -247,89 +218,6 @@ proptest! {
             return Err(TestCaseError::fail(error));
         }
         check_ecs(&line(Format::Ecs, 1, &json));
-    }
-}
-
-/// Which types go with a category: `expected_event_types` of the schema.
-const TYPES: &[(&str, &[&str])] = &[
-    (
-        "api",
-        &[
-            "access", "admin", "allowed", "change", "creation", "deletion", "denied", "end",
-            "info", "start", "user",
-        ],
-    ),
-    ("authentication", &["start", "end", "info"]),
-    (
-        "configuration",
-        &["access", "change", "creation", "deletion", "info"],
-    ),
-    (
-        "iam",
-        &[
-            "admin", "change", "creation", "deletion", "group", "info", "user",
-        ],
-    ),
-];
-
-static ECS: LazyLock<Value> = LazyLock::new(|| {
-    let text = include_str!("../../tests/golden/schemas/ecs.json");
-    serde_json::from_str(text).unwrap()
-});
-
-/// Holds a line to the published field names and types; only `tower_audit` is ours.
-fn check_ecs(line: &str) {
-    let mut event: Value = serde_json::from_str(line).unwrap();
-    event.as_object_mut().unwrap().remove("tower_audit");
-    assert_eq!(event["ecs"]["version"], ECS["version"]);
-    check_fields(&event, "");
-    let category = event["event"]["category"][0].as_str().unwrap();
-    let allowed = TYPES.iter().find(|(name, _)| *name == category).unwrap().1;
-    for kind in event["event"]["type"].as_array().unwrap() {
-        assert!(
-            allowed.contains(&kind.as_str().unwrap()),
-            "{category}: {kind}"
-        );
-    }
-    if let Some(outcome) = event["event"].get("outcome") {
-        assert!(
-            ["success", "failure", "unknown"].contains(&outcome.as_str().unwrap()),
-            "{outcome}"
-        );
-    }
-}
-
-fn check_fields(value: &Value, place: &str) {
-    if let Value::Object(map) = value {
-        for (key, value) in map {
-            let place = if place.is_empty() {
-                key.clone()
-            } else {
-                format!("{place}.{key}")
-            };
-            check_fields(value, &place);
-        }
-        return;
-    }
-    let kind = ECS["fields"].get(place).and_then(Value::as_str);
-    let kind = kind.unwrap_or_else(|| panic!("ECS has no {place}"));
-    let (kind, values) = match (kind.strip_suffix("[]"), value.as_array()) {
-        (Some(kind), Some(list)) => (kind, list.as_slice()),
-        (None, None) => (kind, std::slice::from_ref(value)),
-        _ => panic!("{place} is a list, or should be one: {value}"),
-    };
-    for value in values {
-        let text = value.as_str();
-        let is_good = match kind {
-            "keyword" | "wildcard" | "match_only_text" => text.is_some(),
-            "ip" => text.is_some_and(|text| text.parse::<IpAddr>().is_ok()),
-            "date" => text.is_some_and(|text| text.parse::<Timestamp>().is_ok()),
-            "long" => value
-                .as_u64()
-                .is_some_and(|number| i64::try_from(number).is_ok()),
-            other => panic!("{place} is {other}"),
-        };
-        assert!(is_good, "{place} is no {kind}: {value}");
     }
 }
 

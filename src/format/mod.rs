@@ -9,6 +9,8 @@ mod grist;
 mod line;
 mod mapping;
 mod ocsf;
+#[cfg(test)]
+mod published;
 mod spell;
 #[cfg(feature = "file")]
 mod start;
