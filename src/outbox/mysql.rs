@@ -82,6 +82,11 @@ impl MysqlOutbox {
     /// [`OutboxError`]; never swallow it: roll back. After a deadlock the server has rolled back the
     /// whole transaction by itself. The row is written behind a savepoint, which is gone then: so
     /// the next statement or the commit fails, instead of committing what came after.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped while it waits, it can end the caller's transaction on the connection: roll back, and
+    /// begin anew. Statements that came after would commit one by one.
     pub async fn record_in(
         &self,
         transaction: &mut Transaction<'_, MySql>,

@@ -12,8 +12,6 @@ mod mysql_faults;
 mod mysql_owner;
 #[cfg(feature = "otlp")]
 mod otlp;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-mod outage;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
