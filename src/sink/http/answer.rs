@@ -149,20 +149,7 @@ impl Answer {
         let Ok(text) = std::str::from_utf8(&self.body) else {
             return String::new();
         };
-        let mut text = Cow::Borrowed(text.trim());
-        for secret in self
-            .secrets
-            .iter()
-            .filter_map(|secret| secret.to_str().ok())
-        {
-            // `Bearer abc` may come back as `abc`.
-            let word = secret.rsplit(' ').next().unwrap_or_default();
-            for secret in [secret, word] {
-                if secret.len() >= SECRET_BYTES && text.contains(secret) {
-                    text = Cow::Owned(text.replace(secret, "***"));
-                }
-            }
-        }
+        let text = without_secrets(text.trim(), self.secrets.iter());
         clean(&text, EXCERPT_BYTES).0.into_owned()
     }
 
@@ -185,6 +172,24 @@ impl Answer {
             self.status.as_u16()
         ))
     }
+}
+
+/// A text of a server without what was sent to it as a secret: a server may repeat it.
+pub(in crate::sink) fn without_secrets<'a, 'h>(
+    text: &'a str,
+    sent: impl Iterator<Item = &'h HeaderValue>,
+) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(text);
+    for secret in sent.filter_map(|value| value.to_str().ok()) {
+        // `Bearer abc` may come back as `abc`.
+        let word = secret.rsplit(' ').next().unwrap_or_default();
+        for secret in [secret, word] {
+            if secret.len() >= SECRET_BYTES && text.contains(secret) {
+                text = Cow::Owned(text.replace(secret, "***"));
+            }
+        }
+    }
+    text
 }
 
 fn date(text: &str) -> Option<Timestamp> {

@@ -9,6 +9,8 @@ use http::{HeaderMap, Method, header::CONTENT_TYPE};
 use reqwest::{Url, redirect};
 
 pub(in crate::sink) use super::answer::Answer;
+#[cfg(feature = "otlp")]
+pub(in crate::sink) use super::answer::without_secrets;
 use crate::{
     address::UrlError,
     sink::{SinkError, tls, tls::TlsFiles},

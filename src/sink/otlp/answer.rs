@@ -2,12 +2,13 @@
 
 use std::{fmt::Display, time::Duration};
 
+use ::http::HeaderMap;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 
-use ::http::HeaderMap;
-
-use super::status::without_secrets;
-use crate::{sink::SinkError, text};
+use crate::{
+    sink::{SinkError, http::client::without_secrets},
+    text,
+};
 
 /// How long to wait before records are offered again that may have been taken.
 pub(super) const UNCLEAR: Duration = Duration::from_secs(5 * 60);
@@ -39,7 +40,7 @@ impl Answer {
         headers: &HeaderMap,
     ) -> Result<Self, String> {
         let partial = response.partial_success.unwrap_or_default();
-        let message = foreign(&without_secrets(&partial.error_message, headers));
+        let message = foreign(&without_secrets(&partial.error_message, headers.values()));
         match u64::try_from(partial.rejected_log_records) {
             Ok(0) => Ok(Self::Taken {
                 warning: Some(message).filter(|message| !message.is_empty()),

@@ -1,13 +1,13 @@
 //! The gRPC status of a failed call, and what it means for the records.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use ::http::HeaderMap;
 use prost::Message;
 use tonic::{Code, Status};
 
 use super::answer::{Answer, MAX_ANSWER, UNCLEAR, foreign, retry};
-use crate::sink::SinkError;
+use crate::sink::{SinkError, http::client::without_secrets};
 
 /// What a status says: about the records, or about the way to the receiver.
 ///
@@ -19,7 +19,7 @@ pub(super) fn judge(
 ) -> Result<Answer, SinkError> {
     let code = status.code();
     let name = name(code);
-    let reason = match foreign(&without_secrets(status.message(), headers)) {
+    let reason = match foreign(&without_secrets(status.message(), headers.values())) {
         message if message.is_empty() => format!("{address} answers {name}"),
         message => format!("{address} answers {name}: {message}"),
     };
@@ -50,22 +50,6 @@ pub(super) fn judge(
 /// What tonic says of an answer that is longer than we read.
 fn own_limit() -> String {
     format!("limit is: {MAX_ANSWER} bytes")
-}
-
-/// The shortest secret that is looked for: a shorter one is in many words.
-const SECRET_BYTES: usize = 4;
-
-pub(super) fn without_secrets<'a>(message: &'a str, headers: &HeaderMap) -> Cow<'a, str> {
-    let mut message = Cow::Borrowed(message);
-    let values = headers.values().filter_map(|value| value.to_str().ok());
-    // `Bearer abc` may come back as `abc`.
-    let words = values.flat_map(|value| [value, value.rsplit(' ').next().unwrap_or_default()]);
-    for word in words.filter(|word| word.len() >= SECRET_BYTES) {
-        if message.contains(word) {
-            message = Cow::Owned(message.replace(word, "***"));
-        }
-    }
-    message
 }
 
 /// Whether a receiver complains of the size of a message: the words of grpc-go and gRPC core,
