@@ -11,6 +11,8 @@ pub mod clock;
 mod delivery;
 pub mod disk;
 pub mod evidence;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod format;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -22,6 +24,8 @@ pub mod offline;
 pub mod outbox;
 pub mod policy;
 pub mod record;
+#[cfg(feature = "_sql")]
+pub mod retention;
 pub mod sink;
 #[cfg(feature = "_sql")]
 mod sql;
@@ -32,6 +36,8 @@ pub mod store;
 pub mod testing;
 mod text;
 pub mod verify;
+#[cfg(feature = "viewer")]
+pub mod viewer;
 
 pub use audit::{
     Audit, AuditBuilder, Commit, Health, OnDamage, ShutdownReport, SinkAnswer, SinkOptions,

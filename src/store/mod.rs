@@ -25,20 +25,26 @@
 //! }
 //! ```
 
+mod choices;
 mod error;
+mod histogram;
 mod page;
 mod pool;
 mod query;
+mod reach;
 mod sqlite;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
 pub use self::{
+    choices::{Choices, Count, Field},
     error::StoreError,
-    page::{Leaf, Page, Stored, TrailState},
+    histogram::{Bar, Histogram},
+    page::{Arrivals, Leaf, Page, Stored, TrailState},
     query::{ActionPattern, ActionPatternError, Query},
+    reach::Reach,
 };
 use self::{pool::Pool, sqlite::Text};
 use crate::{
@@ -47,10 +53,10 @@ use crate::{
     sql::location::file::{self, FileLocation},
 };
 
-/// A database that a SQL sink fills, open for reading.
-#[derive(Debug)]
+/// A database that a SQL sink fills, open for reading. Cloning it is cheap.
+#[derive(Debug, Clone)]
 pub struct Store {
-    pool: Pool,
+    pool: Arc<Pool>,
     text: Text,
 }
 
@@ -70,7 +76,7 @@ impl Store {
         let location = FileLocation::from_address(address)?;
         let store = Self {
             text: Text::new(&location.prefix),
-            pool: Pool::new(location, Self::TIMEOUT),
+            pool: Arc::new(Pool::new(location, Self::TIMEOUT)),
         };
         // What is wrong shows now, not with the first question.
         let reader = store.pool.take().await?;
@@ -89,24 +95,29 @@ impl Store {
     /// A filter that matches few of many records makes a statement look at all of them; then it
     /// ends in [`StoreError::Timeout`].
     #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Self {
+    pub fn timeout(self, limit: Duration) -> Self {
         self.pool.limit(limit);
         self
     }
 
-    /// The newest records that match, newest first. `next` is what to give to
-    /// [`Query::before`] for the page after it; none when this was the last.
+    /// The newest records that match, newest first; or those next to [`Query::before`] or
+    /// [`Query::after`].
     ///
     /// # Errors
     ///
     /// [`StoreError`]; never an empty page in its place.
-    pub async fn browse(&self, query: &Query) -> Result<Page<Option<RecordId>>, StoreError> {
+    pub async fn browse(&self, query: &Query) -> Result<Page, StoreError> {
         let mut reader = self.pool.take().await?;
         let found = sqlite::browse(&mut reader.connection, &self.text, query).await;
         let records = self.pool.give(reader, found)?;
         let is_full = records.len() >= query.limit_records();
-        let next = records.last().filter(|_| is_full).map(|last| last.id);
-        Ok(Page { records, next })
+        let older = records.last().filter(|_| is_full).map(|last| last.id);
+        Ok(Page {
+            records,
+            older,
+            newer: None,
+            searched_until: None,
+        })
     }
 
     /// The records behind an arrival that match, in the order of arrival. `next` is what to give
@@ -118,10 +129,55 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`]; never an empty page in its place.
-    pub async fn follow(&self, query: &Query, after: u64) -> Result<Page<u64>, StoreError> {
+    pub async fn follow(&self, query: &Query, after: u64) -> Result<Arrivals, StoreError> {
         let mut reader = self.pool.take().await?;
         let found = sqlite::follow(&mut reader.connection, &self.text, query, after).await;
         self.pool.give(reader, found)
+    }
+
+    /// One record by its id; none when there is no such record, or it is out of reach.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn record(&self, id: RecordId, reach: &Reach) -> Result<Option<Stored>, StoreError> {
+        let _ = (id, reach);
+        Err(self.pool.unbuilt())
+    }
+
+    /// The different values of a field among the records in reach, in ascending order, at most `max`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn choices(
+        &self,
+        field: Field,
+        reach: &Reach,
+        max: usize,
+    ) -> Result<Choices, StoreError> {
+        let _ = (field, reach, max);
+        Err(self.pool.unbuilt())
+    }
+
+    /// How many records match, counted up to `max`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn count(&self, query: &Query, max: u64) -> Result<Count, StoreError> {
+        let _ = (query, max);
+        Err(self.pool.unbuilt())
+    }
+
+    /// How many records that match there were when, by outcome, in at most `steps` steps.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn histogram(&self, query: &Query, steps: usize) -> Result<Histogram, StoreError> {
+        let _ = (query, steps);
+        Err(self.pool.unbuilt())
     }
 
     /// The arrival of the record that became visible last; 0 when there is none yet.

@@ -8,14 +8,31 @@ use crate::{
     record::Origin,
 };
 
-/// Some records, and where to go on.
+/// Records in the order of browsing: newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Page<C> {
-    /// The records, in the order of the question.
+pub struct Page {
+    /// The records, newest first.
     pub records: Vec<Stored>,
-    /// Where the next page begins.
-    pub next: C,
+    /// What to give to [`Query::before`](super::Query::before) for what is older; none when nothing
+    /// older matches.
+    pub older: Option<RecordId>,
+    /// What to give to [`Query::after`](super::Query::after) for what is newer; none when nothing
+    /// newer matches.
+    pub newer: Option<RecordId>,
+    /// The search ended here, before the page was full, because it had looked at as much as one page
+    /// may; going on from `older` (or `newer`) looks further. None when it looked at everything.
+    pub searched_until: Option<Timestamp>,
+}
+
+/// Records in the order of following: as they became visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arrivals {
+    /// The records, in the order of arrival.
+    pub records: Vec<Stored>,
+    /// What to give as `after` the next time.
+    pub next: u64,
 }
 
 /// One record as it is stored.

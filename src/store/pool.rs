@@ -25,7 +25,7 @@ const STEPS: i32 = 10_000;
 #[derive(Debug)]
 pub(super) struct Pool {
     location: FileLocation,
-    limit: Duration,
+    limit: Mutex<Duration>,
     turns: Semaphore,
     idle: Mutex<Vec<Idle>>,
 }
@@ -48,14 +48,22 @@ impl Pool {
     pub(super) fn new(location: FileLocation, limit: Duration) -> Self {
         Self {
             location,
-            limit,
+            limit: Mutex::new(limit),
             turns: Semaphore::new(READERS),
             idle: Mutex::new(Vec::new()),
         }
     }
 
-    pub(super) fn limit(&mut self, limit: Duration) {
-        self.limit = limit;
+    pub(super) fn limit(&self, limit: Duration) {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
+    }
+
+    fn longest(&self) -> Duration {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn unbuilt(&self) -> StoreError {
+        self.failed("not built yet")
     }
 
     /// A connection whose next statement has the whole time limit.
@@ -77,7 +85,7 @@ impl Pool {
             },
         };
         // A limit beyond what the clock can count is none.
-        let deadline = Instant::now().checked_add(self.limit);
+        let deadline = Instant::now().checked_add(self.longest());
         let handle = reader.connection.lock_handle().await;
         let mut handle = handle.map_err(|error| self.explain(&error))?;
         handle.set_progress_handler(STEPS, move || {
@@ -97,7 +105,7 @@ impl Pool {
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         let FileLocation { path, prefix } = &self.location;
-        let connection = sqlite::connect(path, Access::Read, self.limit).await;
+        let connection = sqlite::connect(path, Access::Read, self.longest()).await;
         let mut connection = connection.map_err(|error| self.explain(&error))?;
         match sqlite::readable(&mut connection, prefix).await {
             Ok(()) => Ok(connection),
@@ -132,7 +140,7 @@ impl Pool {
         match sqlite::fault(error) {
             Fault::Interrupted => StoreError::Timeout {
                 address: self.address(),
-                limit: self.limit,
+                limit: self.longest(),
             },
             Fault::Repair(_) => StoreError::Unusable {
                 address: self.address(),

@@ -2,18 +2,33 @@
 
 use std::str::FromStr;
 
+use super::Reach;
 use crate::clock::{RecordId, Timestamp};
 
 /// Which records are wanted. All of them, unless told otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Query {
     pub(super) action: Option<ActionPattern>,
+    pub(super) category: Option<String>,
     pub(super) actor: Option<String>,
+    pub(super) actor_type: Option<String>,
+    pub(super) target_type: Option<String>,
+    pub(super) target: Option<String>,
     pub(super) outcome: Option<String>,
+    pub(super) ip: Option<String>,
     pub(super) session: Option<String>,
+    pub(super) request: Option<String>,
+    pub(super) tenant: Option<String>,
+    pub(super) application: Option<String>,
+    pub(super) service: Option<String>,
+    pub(super) text: Option<String>,
     pub(super) from: Option<Timestamp>,
     pub(super) to: Option<Timestamp>,
     pub(super) before: Option<RecordId>,
+    pub(super) after: Option<RecordId>,
+    pub(super) arrived_by: Option<u64>,
+    pub(super) without_reads: bool,
+    pub(super) reach: Reach,
     limit: Option<usize>,
 }
 
@@ -56,6 +71,106 @@ impl Query {
     #[must_use]
     pub fn session(mut self, hash: impl Into<String>) -> Self {
         self.session = Some(hash.into());
+        self
+    }
+
+    /// Only this category.
+    #[must_use]
+    pub fn category(mut self, category: impl Into<String>) -> Self {
+        self.category = Some(category.into());
+        self
+    }
+
+    /// Only what such an actor did: `user`, `service`, `system`, `anonymous` or `unknown`.
+    #[must_use]
+    pub fn actor_type(mut self, actor_type: impl Into<String>) -> Self {
+        self.actor_type = Some(actor_type.into());
+        self
+    }
+
+    /// Only records with a target of this type.
+    #[must_use]
+    pub fn target_type(mut self, target_type: impl Into<String>) -> Self {
+        self.target_type = Some(target_type.into());
+        self
+    }
+
+    /// Only records with a target with this id; with [`target_type`](Self::target_type), of that type.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// Only what came from this address, as the records have it.
+    #[must_use]
+    pub fn ip(mut self, ip: impl Into<String>) -> Self {
+        self.ip = Some(ip.into());
+        self
+    }
+
+    /// Only records of the request with this id.
+    #[must_use]
+    pub fn request(mut self, request: impl Into<String>) -> Self {
+        self.request = Some(request.into());
+        self
+    }
+
+    /// Only records of the tenant with this id.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Only records of the application with this id.
+    #[must_use]
+    pub fn application(mut self, application: impl Into<String>) -> Self {
+        self.application = Some(application.into());
+        self
+    }
+
+    /// Only records of this service.
+    #[must_use]
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// Only records that have this text in a name, an id, the reason or the details, in any case.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// Leaves out what the reading of records left: the actions `audit.read` and `audit.export`.
+    #[must_use]
+    pub fn without_reads(mut self) -> Self {
+        self.without_reads = true;
+        self
+    }
+
+    /// Only what is in this reach, whatever else is asked for.
+    #[must_use]
+    pub fn within(mut self, reach: Reach) -> Self {
+        self.reach = self.reach.and(reach);
+        self
+    }
+
+    /// Only records with a higher id, those next to it first: the page before the one that began
+    /// with this. The page is newest first all the same.
+    #[must_use]
+    pub fn after(mut self, id: RecordId) -> Self {
+        self.after = Some(id);
+        self
+    }
+
+    /// Only records that had arrived by then (inclusive), so that what arrives meanwhile changes
+    /// nothing.
+    #[must_use]
+    pub fn arrived_by(mut self, arrival: u64) -> Self {
+        self.arrived_by = Some(arrival);
         self
     }
 

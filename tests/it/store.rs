@@ -191,7 +191,7 @@ async fn pages_go_from_the_newest_to_the_oldest_without_a_gap_or_a_double() {
             let page = store.browse(&query).await.unwrap();
             assert!(page.records.len() <= 30);
             seen.extend(numbers(&page.records));
-            next = page.next.map(|id| query.before(id));
+            next = page.older.map(|id| query.before(id));
         }
         assert_eq!(seen, down(0..250), "{query:?}");
     }

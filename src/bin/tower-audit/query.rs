@@ -70,7 +70,7 @@ async fn show(
             }
             rows.show(stored, output)?;
         }
-        match page.next {
+        match page.older {
             Some(next) => before = Some(next),
             None => return Ok(false),
         }

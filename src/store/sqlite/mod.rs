@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 pub(super) use self::text::Text;
 use self::text::{Statement, Value};
-use super::{Leaf, Page, Query, Stored, TrailState};
+use super::{Arrivals, Leaf, Query, Stored, TrailState};
 use crate::{
     clock::{RecordId, Timestamp},
     evidence::{Hash, TreeHead},
@@ -60,7 +60,7 @@ pub(super) async fn follow(
     text: &Text,
     query: &Query,
     after: u64,
-) -> sqlx::Result<Page<u64>> {
+) -> sqlx::Result<Arrivals> {
     // Before the records: what was visible then is in what is visible now, so that everything up
     // to this arrival has been looked at when the page is not full.
     let last = last_arrival(connection, text).await?;
@@ -69,7 +69,7 @@ pub(super) async fn follow(
     let seen = records.last().map_or(after, |record| record.arrival);
     let is_full = records.len() >= query.limit_records();
     let next = if is_full { seen } else { seen.max(last) };
-    Ok(Page { records, next })
+    Ok(Arrivals { records, next })
 }
 
 /// The last arrival given away.

@@ -34,7 +34,7 @@ pub(super) struct Statement {
 }
 
 /// Makes statements for tables with one prefix.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::store) struct Text {
     prefix: TablePrefix,
 }
