@@ -4,6 +4,7 @@
 //! [`IdSource`]; nothing reads the machine's clock behind their back.
 
 mod id;
+mod words;
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
@@ -11,6 +12,7 @@ use jiff::fmt::{StdFmtWrite, temporal::DateTimePrinter};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use id::{IdSource, RecordId, RecordIdError, SystemIds};
+pub use words::TimeWordsError;
 
 /// A point in time: UTC, whole microseconds since the Unix epoch.
 ///

@@ -29,6 +29,7 @@ mod choices;
 mod error;
 mod histogram;
 mod page;
+mod params;
 mod pool;
 mod query;
 mod reach;
@@ -43,6 +44,7 @@ pub use self::{
     error::StoreError,
     histogram::{Bar, Histogram},
     page::{Arrivals, Leaf, Page, Stored, TrailState},
+    params::ParameterError,
     query::{ActionPattern, ActionPatternError, Query},
     reach::Reach,
 };

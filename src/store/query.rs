@@ -29,7 +29,7 @@ pub struct Query {
     pub(super) arrived_by: Option<u64>,
     pub(super) without_reads: bool,
     pub(super) reach: Reach,
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
 }
 
 impl Query {
@@ -232,6 +232,14 @@ impl ActionPattern {
     #[must_use]
     pub fn exact(action: impl Into<String>) -> Self {
         Self(Kind::Exact(action.into()))
+    }
+
+    /// As it is written.
+    pub(super) fn text(&self) -> String {
+        match &self.0 {
+            Kind::Exact(action) => action.clone(),
+            Kind::Below(prefix) => format!("{prefix}*"),
+        }
     }
 
     pub(super) fn as_exact(&self) -> Option<&str> {

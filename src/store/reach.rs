@@ -9,6 +9,8 @@ pub struct Reach {
     pub(super) tenant: Option<String>,
     pub(super) actor: Option<String>,
     pub(super) application: Option<String>,
+    /// Two that were joined have nothing in common.
+    pub(super) is_nothing: bool,
 }
 
 impl Reach {
@@ -42,7 +44,46 @@ impl Reach {
     /// Only what is in both: of two that name the same field differently, nothing.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let _ = other;
-        self
+        let mut is_nothing = self.is_nothing || other.is_nothing;
+        let mut both = |ours: Option<String>, theirs: Option<String>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => {
+                is_nothing |= ours != theirs;
+                Some(ours)
+            }
+            (ours, theirs) => ours.or(theirs),
+        };
+        Self {
+            tenant: both(self.tenant, other.tenant),
+            actor: both(self.actor, other.actor),
+            application: both(self.application, other.application),
+            is_nothing,
+        }
+    }
+
+    /// Whether it is the whole store.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_that_name_a_field_differently_nothing_is_in_both() {
+        let (one, two) = (Reach::tenant("1"), Reach::tenant("2"));
+        assert!(one.clone().and(two.clone()).is_nothing);
+        assert_eq!(one.clone().and(one.clone()), one);
+        let all = Reach::default();
+        assert_eq!(all.clone().and(one.clone()), one);
+        assert_eq!(one.clone().and(all.clone()), one);
+        let both = one.clone().and(Reach::actor("a"));
+        assert_eq!(both, Reach::actor("a").and(one.clone()));
+        assert!(!both.is_nothing && !both.is_everything() && all.is_everything());
+        // Nothing stays nothing, whatever is joined to it.
+        let nothing = one.clone().and(two).and(one).and(all);
+        assert!(nothing.is_nothing && !nothing.is_everything());
     }
 }
