@@ -203,6 +203,36 @@ impl Query {
         self
     }
 
+    /// The same filters without a page: from the newest on, with the default limit.
+    pub(crate) fn all_pages(self) -> Self {
+        Self {
+            before: None,
+            after: None,
+            arrived_by: None,
+            limit: None,
+            ..self
+        }
+    }
+
+    /// What [`within`](Self::within) allows, in the words of [`params`](Self::params).
+    pub(crate) fn reach_params(&self) -> Vec<(&'static str, String)> {
+        let Reach {
+            tenant,
+            actor,
+            application,
+            ..
+        } = &self.reach;
+        let given = [
+            ("tenant", tenant),
+            ("actor", actor),
+            ("application", application),
+        ];
+        let given = given.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect()
+    }
+
     pub(super) fn limit_records(&self) -> usize {
         self.limit.unwrap_or(Self::LIMIT)
     }
