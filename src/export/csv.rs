@@ -15,21 +15,26 @@ pub(super) fn header(columns: &Columns, out: &mut Vec<u8>) -> Result<(), ::csv::
     row(columns.headers().map(guarded), out)
 }
 
-/// One record.
+/// One record; none for a text that could not be read, of which only the store's own facts are known.
 pub(super) fn record(
     stored: &Stored,
-    record: &Record,
+    record: Option<&Record>,
     columns: &Columns,
     out: &mut Vec<u8>,
 ) -> Result<(), ::csv::Error> {
-    let cells = columns
-        .iter()
-        .map(|column| match (column.field.cell)(stored, record) {
+    let nothing = Record::default();
+    let cells = columns.iter().map(|column| {
+        // The only fact that a record without facts has.
+        if record.is_none() && column.field.name == "action" {
+            return Cow::Borrowed("");
+        }
+        match (column.field.cell)(stored, record.unwrap_or(&nothing)) {
             Cell::Empty => Cow::Borrowed(""),
             Cell::Text(Cow::Borrowed(text)) => shown(text),
             Cell::Text(Cow::Owned(text)) => Cow::Owned(shown(&text).into_owned()),
             Cell::Ours(text) => Cow::Owned(text),
-        });
+        }
+    });
     row(cells, out)
 }
 

@@ -241,7 +241,7 @@ impl Export {
         self.manifest.altered += u64::from(is_altered);
         match self.format {
             ExportFormat::Csv => {
-                csv::record(stored, &read.unwrap_or_default(), &self.columns, out)
+                csv::record(stored, read.ok().as_ref(), &self.columns, out)
                     .map_err(|error| self.failed(error))?;
             }
             ExportFormat::Json => {

@@ -45,6 +45,9 @@ mod endings;
 #[cfg(all(feature = "testing", feature = "file", feature = "sqlite"))]
 mod endurance;
 #[cfg(test)]
+#[cfg(all(feature = "export", feature = "sqlite"))]
+mod export;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod flood;
 #[cfg(test)]
