@@ -2,15 +2,53 @@
 //!
 //! | address | made by |
 //! |---|---|
-//! | `/` | [`head_and_table(&View, &Table)`], then [`histogram(&View, &Search, Option<&Histogram>)`] |
-//! | `/actors/{id}` | [`actor(&View, &ActorPage)`], then the same histogram |
-//! | `/records/{id}` | [`detail(&View, &Detail)`] |
-//! | `/destinations` | [`destinations(&View, &Destinations)`] |
-//! | `/exports` | [`exports(&View, &Exports)`] |
-//! | `/live` | [`row(&View, &Entry)`] for each event |
+//! | `/` | [`head_and_table`], then [`histogram`] |
+//! | `/actors/{id}` | [`actor`], then the same [`histogram`] |
+//! | `/records/{id}` | [`detail`] |
+//! | `/destinations` | [`destinations`] |
+//! | `/exports` | [`exports`] |
+//! | `/live` | [`row`] for each event |
 //! | `/assets/viewer.css`, `/assets/viewer.js` | [`CSS`], [`JS`] |
-//! | what fails | [`failure(&View, Failure)`] |
+//! | what fails | [`failure`] |
 //!
-//! The first chunk of a page with a histogram leaves its document open, the histogram closes it;
-//! none instead of a histogram says that counting took too long. [`zone`] finds the zone of a
-//! reader, [`local`] reads the times of the form, which have no zone.
+//! The first chunk of a page with a histogram leaves its document open, the histogram closes it; no
+//! histogram says that counting took too long. [`zone`] finds the zone of a reader, [`local`] reads
+//! the times of the form, which have no zone: `from` and `to` go through it before they are read.
+
+mod actor;
+mod cells;
+mod changes;
+mod chart;
+mod destinations;
+mod detail;
+mod exports;
+mod failure;
+mod fields;
+mod filters;
+mod layout;
+mod link;
+mod mark;
+mod raw;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod time;
+mod tree;
+
+pub(super) use self::{
+    actor::actor,
+    chart::histogram,
+    destinations::destinations,
+    detail::detail,
+    exports::exports,
+    failure::failure,
+    table::{head_and_table, row},
+    time::{ZONE_COOKIE, local, zone},
+};
+
+/// The style sheet: `text/css; charset=utf-8`.
+pub(super) const CSS: &str = include_str!("../../../assets/viewer.css");
+
+/// The script: `text/javascript; charset=utf-8`.
+pub(super) const JS: &str = include_str!("../../../assets/viewer.js");

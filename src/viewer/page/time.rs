@@ -1,0 +1,166 @@
+//! Times: in UTC for programs, in the reader's zone for people.
+
+use std::borrow::Cow;
+
+use jiff::{civil::DateTime, tz::TimeZone};
+use maud::{Markup, html};
+
+use crate::{
+    clock::Timestamp,
+    viewer::model::{View, ZoneFrom},
+};
+
+/// The cookie that the script sets to the browser's zone.
+pub(in crate::viewer) const ZONE_COOKIE: &str = "tower-audit-tz";
+
+/// The bytes of the name of a zone; the longest is half of it.
+const MAX_ZONE_BYTES: usize = 64;
+
+/// The zone that the address says, else the cookie, else UTC. None when the address names no zone.
+pub(in crate::viewer) fn zone(
+    param: Option<&str>,
+    cookie: Option<&str>,
+) -> Option<(TimeZone, ZoneFrom)> {
+    if let Some(name) = param.filter(|name| !name.is_empty()) {
+        return named(name).map(|zone| (zone, ZoneFrom::Address));
+    }
+    let from_cookie = cookie.and_then(named);
+    Some(
+        from_cookie.map_or((TimeZone::UTC, ZoneFrom::Default), |zone| {
+            (zone, ZoneFrom::Cookie)
+        }),
+    )
+}
+
+fn named(name: &str) -> Option<TimeZone> {
+    // A name is looked up among files: nothing that could lead out of their folder.
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
+    if name.len() > MAX_ZONE_BYTES || name.starts_with('/') || !name.bytes().all(is_name) {
+        return None;
+    }
+    TimeZone::get(name).ok()
+}
+
+/// A time of the form, `2026-11-20T13:34`, as RFC 3339. Whatever else stands there stays as it is.
+pub(in crate::viewer) fn local<'a>(value: &'a str, zone: &TimeZone) -> Cow<'a, str> {
+    let is_local = value.len() >= 16
+        && value.as_bytes().get(10) == Some(&b'T')
+        && !value.ends_with(['Z', 'z'])
+        && !value
+            .get(16..)
+            .is_some_and(|rest| rest.contains(['+', '-']));
+    let time = is_local.then(|| value.parse::<DateTime>().ok()).flatten();
+    let zoned = time.and_then(|time| time.to_zoned(zone.clone()).ok());
+    match zoned {
+        Some(zoned) => Cow::Owned(zoned.timestamp().to_string()),
+        None => Cow::Borrowed(value),
+    }
+}
+
+/// A time as a field of the form has it: in the zone of the view, to the second.
+pub(super) fn for_field(view: &View<'_>, at: Timestamp) -> String {
+    in_zone(view, at).map_or_else(String::new, |time| {
+        let format = "%Y-%m-%dT%H:%M:%S";
+        time.strftime(format).to_string()
+    })
+}
+
+/// A time without markup, with the zone left out.
+pub(super) fn said(view: &View<'_>, at: Timestamp) -> String {
+    in_zone(view, at).map_or_else(|| at.to_string(), |time| view.words.locale.time(time))
+}
+
+/// A time to the second.
+pub(super) fn at(view: &View<'_>, at: Timestamp) -> Markup {
+    html! { time datetime=(at) { span.at { (said(view, at)) } } }
+}
+
+/// A time to the second, and how long ago that was.
+pub(super) fn with_age(view: &View<'_>, at: Timestamp) -> Markup {
+    html! {
+        time datetime=(at) {
+            span.at { (said(view, at)) } " "
+            span.ago { (ago(view, at)) }
+        }
+    }
+}
+
+/// A time to the microsecond, and how long ago that was.
+pub(super) fn precise(view: &View<'_>, at: Timestamp) -> Markup {
+    let micros = at.as_micros().rem_euclid(1_000_000);
+    html! {
+        time.precise datetime=(at) {
+            span.at { (said(view, at)) (view.words.locale.point()) (format!("{micros:06}")) } " "
+            span.ago { (ago(view, at)) }
+        }
+    }
+}
+
+fn ago(view: &View<'_>, at: Timestamp) -> String {
+    view.words.locale.ago(view.now.since(at).as_secs())
+}
+
+fn in_zone(view: &View<'_>, at: Timestamp) -> Option<DateTime> {
+    let instant = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
+    Some(instant.to_zoned(view.zone.clone()).datetime())
+}
+
+/// The name of the view's zone.
+pub(super) fn zone_name<'a>(view: &View<'a>) -> &'a str {
+    view.zone.iana_name().unwrap_or("UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_one_that_the_address_or_the_cookie_names() {
+        for (param, cookie, expected) in [
+            (None, None, Some(("UTC", ZoneFrom::Default))),
+            (Some(""), None, Some(("UTC", ZoneFrom::Default))),
+            (
+                Some("Europe/Berlin"),
+                Some("UTC"),
+                Some(("Europe/Berlin", ZoneFrom::Address)),
+            ),
+            (
+                None,
+                Some("Asia/Kolkata"),
+                Some(("Asia/Kolkata", ZoneFrom::Cookie)),
+            ),
+            (
+                None,
+                Some("Nowhere/At all"),
+                Some(("UTC", ZoneFrom::Default)),
+            ),
+            (Some("Nowhere"), None, None),
+            (Some("../../etc/passwd"), None, None),
+            (Some("/etc/localtime"), None, None),
+        ] {
+            let found = zone(param, cookie);
+            let found = found
+                .as_ref()
+                .map(|(zone, from)| (zone.iana_name().unwrap_or("UTC"), *from));
+            assert_eq!(found, expected, "{param:?} {cookie:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_the_form_is_in_the_zone_of_the_page() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        for (given, expected) in [
+            ("2026-11-20T13:34", "2026-11-20T12:34:00Z"),
+            ("2026-07-20T13:34:05", "2026-07-20T11:34:05Z"),
+            ("2026-11-20T13:34:05.5", "2026-11-20T12:34:05.5Z"),
+            ("2026-11-20", "2026-11-20"),
+            ("2026-11-20T13:34:00Z", "2026-11-20T13:34:00Z"),
+            ("2026-11-20T13:34:00-05:00", "2026-11-20T13:34:00-05:00"),
+            ("2026-11-99T13:34", "2026-11-99T13:34"),
+            ("7d", "7d"),
+            ("ééééééééééT", "ééééééééééT"),
+        ] {
+            assert_eq!(local(given, &berlin), expected);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The names of filters and of the fields of a record.
+
+/// The filters.
+#[derive(Debug)]
+pub(in crate::viewer) struct FilterWords {
+    pub(in crate::viewer) title: &'static str,
+    pub(in crate::viewer) more: &'static str,
+    pub(in crate::viewer) active: &'static str,
+    /// `{}` is the name of a filter.
+    pub(in crate::viewer) remove: &'static str,
+    pub(in crate::viewer) apply: &'static str,
+    pub(in crate::viewer) reset: &'static str,
+    pub(in crate::viewer) any: &'static str,
+    /// `{}` is a zone.
+    pub(in crate::viewer) in_zone: &'static str,
+
+    pub(in crate::viewer) text: &'static str,
+    pub(in crate::viewer) text_hint: &'static str,
+    pub(in crate::viewer) action_hint: &'static str,
+    pub(in crate::viewer) target_hint: &'static str,
+    pub(in crate::viewer) actor_type: &'static str,
+    pub(in crate::viewer) from: &'static str,
+    pub(in crate::viewer) to: &'static str,
+    pub(in crate::viewer) reads: &'static str,
+
+    pub(in crate::viewer) period: &'static str,
+    pub(in crate::viewer) hour: &'static str,
+    pub(in crate::viewer) day: &'static str,
+    pub(in crate::viewer) week: &'static str,
+    pub(in crate::viewer) month: &'static str,
+    pub(in crate::viewer) all: &'static str,
+    pub(in crate::viewer) custom: &'static str,
+}
+
+/// The fields of a record.
+#[derive(Debug)]
+pub(in crate::viewer) struct FieldWords {
+    pub(in crate::viewer) time: &'static str,
+    pub(in crate::viewer) action: &'static str,
+    pub(in crate::viewer) category: &'static str,
+    pub(in crate::viewer) outcome: &'static str,
+    pub(in crate::viewer) actor: &'static str,
+    pub(in crate::viewer) target: &'static str,
+    pub(in crate::viewer) targets: &'static str,
+    pub(in crate::viewer) tenant: &'static str,
+    pub(in crate::viewer) application: &'static str,
+    pub(in crate::viewer) service: &'static str,
+    pub(in crate::viewer) instance: &'static str,
+    pub(in crate::viewer) ip: &'static str,
+    pub(in crate::viewer) peer: &'static str,
+    pub(in crate::viewer) forwarded: &'static str,
+    pub(in crate::viewer) user_agent: &'static str,
+    pub(in crate::viewer) session: &'static str,
+    pub(in crate::viewer) previous_session: &'static str,
+    pub(in crate::viewer) request: &'static str,
+    pub(in crate::viewer) trace: &'static str,
+    pub(in crate::viewer) span: &'static str,
+    pub(in crate::viewer) http: &'static str,
+    pub(in crate::viewer) duration: &'static str,
+    pub(in crate::viewer) reason: &'static str,
+    pub(in crate::viewer) error: &'static str,
+    pub(in crate::viewer) kind: &'static str,
+    pub(in crate::viewer) code: &'static str,
+    pub(in crate::viewer) message: &'static str,
+    pub(in crate::viewer) name: &'static str,
+    pub(in crate::viewer) email: &'static str,
+    pub(in crate::viewer) claimed: &'static str,
+    pub(in crate::viewer) auth_method: &'static str,
+    pub(in crate::viewer) credential: &'static str,
+    pub(in crate::viewer) on_behalf_of: &'static str,
+    pub(in crate::viewer) domain: &'static str,
+    pub(in crate::viewer) field: &'static str,
+    pub(in crate::viewer) count: &'static str,
+    pub(in crate::viewer) first: &'static str,
+    pub(in crate::viewer) last: &'static str,
+    pub(in crate::viewer) id: &'static str,
+    pub(in crate::viewer) number: &'static str,
+    pub(in crate::viewer) trail: &'static str,
+    pub(in crate::viewer) leaf: &'static str,
+    pub(in crate::viewer) arrival: &'static str,
+    pub(in crate::viewer) received: &'static str,
+}
