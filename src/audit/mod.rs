@@ -25,6 +25,11 @@ mod shutdown;
 mod sinks;
 mod start;
 mod upkeep;
+#[cfg(feature = "viewer")]
+mod viewing;
+#[cfg(not(feature = "viewer"))]
+#[path = "viewing_off.rs"]
+mod viewing;
 
 use std::{
     sync::{
@@ -100,6 +105,7 @@ struct Parts {
     delivery: Arc<Supervisor>,
     keeper: KeeperHandle,
     remover: outbox::Remover,
+    viewers: viewing::Viewers,
     begun: Instant,
 }
 

@@ -104,6 +104,8 @@ impl Parts {
         let timeout = timeout.min(LONGEST);
         let begun = Instant::now();
         let deadline = begun + timeout;
+        // A server that waits for its connections would wait for live views for ever.
+        self.viewers.close();
         // Work that hangs must not cost what was recorded: the disk and the sinks need time too.
         let unfinished = self.journal.refuse(begun + timeout.mul_f64(WORK_SHARE));
         let commit_by = deadline.max(Instant::now() + GRACE);

@@ -125,6 +125,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         delivery,
         keeper,
         remover,
+        viewers: super::viewing::Viewers::default(),
         begun: Instant::now(),
     });
     Ok(Audit {

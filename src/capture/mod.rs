@@ -42,6 +42,8 @@ use self::axum as axum_parts;
 #[cfg(not(feature = "axum"))]
 #[path = "axum_off.rs"]
 mod axum_parts;
+#[cfg(feature = "viewer")]
+mod beside;
 mod body;
 mod classify;
 mod client;
@@ -87,6 +89,8 @@ pub(crate) use self::tracing::SelfTest;
 #[cfg(feature = "tracing")]
 pub use self::tracing::{AuditTracing, TracingCounts};
 pub use actor::{ActorLayer, ActorService};
+#[cfg(feature = "viewer")]
+pub(crate) use beside::Beside;
 pub use body::AuditBody;
 pub use client::{ClientAddress, TrustedProxies, TrustedProxiesError};
 pub use commit::CommitScope;

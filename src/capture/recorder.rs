@@ -240,8 +240,16 @@ impl Recorder {
 
     /// Appends one of the trail's own records. What cannot be taken is counted.
     pub(crate) fn own(&self, record: Record) -> Option<Appended> {
+        self.own_without(record, &[])
+    }
+
+    /// As [`own`](Self::own), of a request that proves itself with these texts.
+    pub(super) fn own_without(&self, record: Record, secrets: &[&str]) -> Option<Appended> {
         let at = self.now();
-        let manner = Manner::new(Standing::Own, Urgency::Buffered);
+        let manner = Manner {
+            secrets,
+            ..Manner::new(Standing::Own, Urgency::Buffered)
+        };
         let appended = self.append(stated(record), (self.new_id(at), at), manner);
         if let Err(rejected) = &appended {
             self.shared

@@ -1,6 +1,8 @@
 //! The handler's hand: the record of one piece of work while it is being built.
 
 mod closing;
+#[cfg(feature = "viewer")]
+mod own;
 
 pub(super) use closing::{Closed, Said};
 

@@ -1,30 +1,108 @@
 //! The web viewer on a store: a tower service for any path of the host's router.
+//!
+//! It is nested like any other service, and needs no particular framework. Who may read is the
+//! service's to say: there is no viewer without an authoriser, which is asked for every page, and
+//! again every minute for what streams. What it gives is a [`Reach`](crate::store::Reach) that is
+//! part of every question to the store.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use axum::{Router, http::request::Parts};
+//! use tower_audit::{Actor, Audit, store::{Reach, Store}, viewer::{Access, ViewerError}};
+//!
+//! async fn authorise(parts: Arc<Parts>) -> Access {
+//!     // What the service's own login put there.
+//!     match parts.extensions.get::<String>() {
+//!         Some(user) if user == "admin" => Access::All(Actor::user("1").name("admin")),
+//!         Some(user) => Access::Within(Actor::user(user.as_str()), Reach::actor(user.as_str())),
+//!         None => Access::Denied,
+//!     }
+//! }
+//!
+//! fn app(audit: &Audit, store: Store) -> Result<Router, ViewerError> {
+//!     let viewer = audit.viewer(store, authorise).path("/audit").sign_in("/login").build()?;
+//!     Ok(Router::new().nest_service("/audit", viewer).layer(audit.layer()))
+//! }
+//! ```
 
 mod access;
+mod answer;
+mod api;
+mod assets;
+mod body;
+mod builder;
+mod closing;
+mod cookies;
 mod destination;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the service that draws these is not built yet")
-)]
+mod exports;
+mod failure;
+mod lens;
+mod live;
 mod model;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the service that draws these is not built yet"
-    )
-)]
+mod openapi;
 mod page;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the service that draws these is not built yet"
-    )
-)]
+mod pages;
+mod reads;
+mod route;
+mod search;
+mod service;
+mod shared;
 mod words;
 
+use std::{fmt, sync::Arc};
+
+use http::request::Parts;
+
 pub use access::Access;
+pub use body::{BodyError, ViewerBody};
+pub use builder::{ViewerBuilder, ViewerError};
+pub(crate) use closing::Closing;
 pub use destination::{Destination, DestinationState};
+pub(crate) use reads::Pen;
+
+use crate::store::Store;
+use shared::Shared;
+
+/// The web viewer: a tower service. Cloning it is cheap, and every clone is the same viewer.
+#[derive(Clone)]
+pub struct Viewer {
+    shared: Arc<Shared>,
+}
+
+impl Viewer {
+    /// Begins the configuration of a viewer on this store.
+    ///
+    /// `authorise` is asked for every request, with its head, what may be read. It is asked before
+    /// anything else is said, also whether there is such an address; only the style sheet and the
+    /// script are everybody's. When it panics, nothing is shown.
+    ///
+    /// A service with a trail takes [`Audit::viewer`](crate::Audit::viewer), so that what is read is
+    /// recorded.
+    pub fn builder<F, Fut>(store: Store, authorise: F) -> ViewerBuilder
+    where
+        F: Fn(Arc<Parts>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Access> + Send + 'static,
+    {
+        ViewerBuilder::new(store, authorise)
+    }
+
+    /// Ends all live views and exports, and lets no new ones begin. Pages are still shown.
+    ///
+    /// Call it when the service begins to shut down: a server that waits for its connections would
+    /// wait for live views for ever. The shutdown of a trail does it for its viewers.
+    pub fn close(&self) {
+        self.shared.closing.close();
+    }
+
+    fn of(shared: Shared) -> Self {
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+}
+
+impl fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Viewer").finish_non_exhaustive()
+    }
+}

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{link::Link, mark, text, time};
 use crate::viewer::{
+    assets,
     model::{View, ZoneFrom},
     words::{self, Words},
 };
@@ -71,11 +72,11 @@ fn class(section: Section) -> &'static str {
     }
 }
 
-/// The address of an asset. The version is in it, so that a browser may keep it.
+/// The address of an asset. What it holds is in it, so that a browser may keep it.
 fn asset(view: &View<'_>, name: &str) -> String {
     let path = format!("/assets/{name}");
     Link::to(view, path)
-        .with("v", env!("CARGO_PKG_VERSION"))
+        .with("v", assets::version(name))
         .bare_address()
 }
 

@@ -1,0 +1,346 @@
+//! Exports over HTTP, and what is remembered of them.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http::{HeaderMap, header, request::Parts};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use super::{
+    access::Reader,
+    answer::Answer,
+    body::{BodyError, Outlet, ViewerBody},
+    failure::Failure,
+    model::{ExportState, PastExport},
+    reads::{Pen, filter_value, reader_key},
+    search::Asked,
+    shared::Shared,
+};
+use crate::{
+    export::{Columns, Export, ExportFormat},
+    record::{Outcome, Record},
+};
+
+/// How many exports of one reader are remembered.
+const MAX_OF_READER: usize = 100;
+
+/// How many exports are remembered at all; beyond it the oldest are forgotten.
+const MAX_REMEMBERED: usize = 5_000;
+
+/// What the viewer knows of exports, until it is dropped.
+#[derive(Debug)]
+pub(super) struct PastExports {
+    running: Arc<Semaphore>,
+    /// Oldest first.
+    past: Mutex<VecDeque<Remembered>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    id: Uuid,
+    reader: String,
+    export: PastExport,
+}
+
+impl PastExports {
+    pub(super) fn new(max_running: usize) -> Self {
+        let max_running = max_running.min(Semaphore::MAX_PERMITS);
+        Self {
+            running: Arc::new(Semaphore::new(max_running)),
+            past: Mutex::default(),
+        }
+    }
+
+    fn past(&self) -> std::sync::MutexGuard<'_, VecDeque<Remembered>> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, id: Uuid, reader: &str, export: PastExport) {
+        let mut past = self.past();
+        let own = past.iter().filter(|old| old.reader == reader).count();
+        if own >= MAX_OF_READER
+            && let Some(oldest) = past.iter().position(|old| old.reader == reader)
+        {
+            past.remove(oldest);
+        }
+        if past.len() >= MAX_REMEMBERED {
+            past.pop_front();
+        }
+        past.push_back(Remembered {
+            id,
+            reader: reader.to_owned(),
+            export,
+        });
+    }
+
+    fn update(&self, id: Uuid, state: ExportState, manifest: Option<String>) {
+        let mut past = self.past();
+        // The newest are the ones that run.
+        if let Some(found) = past.iter_mut().rev().find(|old| old.id == id) {
+            found.export.state = state;
+            found.export.manifest = manifest.or_else(|| found.export.manifest.take());
+        }
+    }
+
+    /// What this reader exported, newest first.
+    pub(super) fn of(&self, reader: &Reader) -> Vec<PastExport> {
+        let key = reader_key(&reader.actor);
+        let past = self.past();
+        let own = past.iter().rev().filter(|old| old.reader == key);
+        own.map(|old| old.export.clone()).collect()
+    }
+
+    /// The manifest of an export of this reader; of one that runs, or broke off, what it has so far.
+    pub(super) fn manifest(&self, reader: &Reader, id: &str) -> Option<String> {
+        let id: Uuid = id.parse().ok()?;
+        let key = reader_key(&reader.actor);
+        let past = self.past();
+        let found = past.iter().find(|old| old.id == id && old.reader == key)?;
+        found.export.manifest.clone()
+    }
+}
+
+/// Whether another site asked: a link there must not make a reader's browser export.
+pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    // An old browser, or a program: what it says of where it comes from must be this host.
+    let asked_by = text(header::ORIGIN.as_str()).or_else(|| text(header::REFERER.as_str()));
+    let Some(asked_by) = asked_by else {
+        return false;
+    };
+    let authority = asked_by.split_once("://").map(|(_, rest)| rest);
+    let authority = authority.and_then(|rest| rest.split(['/', '?', '#']).next());
+    authority.is_none() || authority != text(header::HOST.as_str())
+}
+
+/// What belongs to an export that runs; dropped before its end, it says that it broke off.
+struct Running {
+    shared: Arc<Shared>,
+    pen: Pen,
+    reader: Reader,
+    filter: Vec<(String, String)>,
+    id: Uuid,
+    export: Export,
+    format: ExportFormat,
+    /// How it ended, once it did.
+    outcome: Option<Outcome>,
+    _turn: OwnedSemaphorePermit,
+}
+
+/// Answers with an export.
+pub(super) async fn export(
+    shared: &Arc<Shared>,
+    pen: Pen,
+    parts: &Parts,
+    reader: Reader,
+    mut asked: Asked,
+) -> Result<Answer, Failure> {
+    if is_cross_site(&parts.headers) {
+        return Err(Failure::CrossSite);
+    }
+    let params: Vec<_> = asked.pairs().to_vec();
+    let format: ExportFormat = match asked.take("format")? {
+        None => return Err(Failure::parameter("format", "write csv, json or jsonl")),
+        Some(text) => text
+            .parse()
+            .map_err(|_| Failure::parameter("format", "write csv, json or jsonl"))?,
+    };
+    let columns = match asked.take("columns")? {
+        None => Columns::default(),
+        Some(list) => list.parse().map_err(|error: crate::export::ColumnsError| {
+            Failure::parameter("columns", error.to_string())
+        })?,
+    };
+    let now = shared.clock.now();
+    let search = asked.search(now, None)?;
+    if shared.closing.is_closed() {
+        return Err(Failure::Store);
+    }
+    let turn = Arc::clone(&shared.exports.running).try_acquire_owned();
+    let turn = turn.map_err(|_| Failure::TooMany)?;
+    let query = search.query.clone().within(reader.reach.clone());
+    let export = Export::begin(shared.store.clone(), query, format, columns).await?;
+    let id = Uuid::new_v4();
+    let word = format.as_str();
+    let past = PastExport {
+        at: now,
+        format: word,
+        params: params
+            .into_iter()
+            .filter(|(name, _)| name != "format")
+            .collect(),
+        state: ExportState::Running(0),
+        manifest: None,
+    };
+    shared
+        .exports
+        .remember(id, &reader_key(&reader.actor), past);
+    let running = Running {
+        shared: Arc::clone(shared),
+        pen,
+        reader,
+        filter: search.filter(),
+        id,
+        export,
+        format,
+        outcome: None,
+        _turn: turn,
+    };
+    let body = ViewerBody::pieces(move |outlet| running.run(outlet));
+    let day = now.to_string();
+    let day = day.split('T').next().unwrap_or_default();
+    let manifest = format!(
+        "<{}/exports/{id}>; rel=\"describedby\"",
+        shared.base.as_str()
+    );
+    Ok(Answer::new(media_type(format), body)
+        .header(
+            header::CONTENT_DISPOSITION,
+            &format!("attachment; filename=\"audit-{day}.{word}\""),
+        )
+        .header(header::LINK, &manifest))
+}
+
+const fn media_type(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Csv => "text/csv; charset=utf-8; header=present",
+        ExportFormat::Json => "application/json",
+        ExportFormat::JsonLines => "application/jsonl",
+    }
+}
+
+impl Running {
+    async fn run(mut self, outlet: Outlet) -> Result<(), BodyError> {
+        loop {
+            if self.shared.closing.is_closed() {
+                self.outcome = Some(Outcome::Cancelled);
+                return Err(BodyError("the viewer was closed"));
+            }
+            match self.export.next().await {
+                Ok(Some(piece)) => {
+                    let so_far = ExportState::Running(self.export.records());
+                    self.shared.exports.update(self.id, so_far, None);
+                    outlet.send(piece).await;
+                }
+                Ok(None) => {
+                    self.outcome = Some(Outcome::Success);
+                    return Ok(());
+                }
+                Err(error) => {
+                    // Logged there.
+                    let _ = Failure::from(error);
+                    self.outcome = Some(Outcome::Error);
+                    return Err(BodyError("the store failed"));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    /// However it ends, it is recorded: also when the client has left.
+    fn drop(&mut self) {
+        let manifest = self.export.manifest();
+        let complete = manifest.complete && self.outcome == Some(Outcome::Success);
+        let state = if complete {
+            ExportState::Complete(manifest.records)
+        } else {
+            ExportState::Incomplete(manifest.records)
+        };
+        let text = serde_json::to_string(&manifest).ok();
+        self.shared.exports.update(self.id, state, text);
+        let record = Record::new("audit.export")
+            .actor(self.reader.actor.clone())
+            .detail("format", self.format.as_str())
+            .detail("filter", filter_value(&self.filter))
+            .detail("records", manifest.records)
+            .detail("complete", complete)
+            .detail("export", self.id.to_string())
+            .outcome(self.outcome.unwrap_or(Outcome::Cancelled));
+        self.pen.write(record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Actor;
+
+    #[test]
+    fn only_this_host_and_programs_may_ask_for_an_export() {
+        for (headers, expected) in [
+            (&[][..], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-site", "\u{7f}")], true),
+            (
+                &[("host", "a.example"), ("origin", "https://a.example")],
+                false,
+            ),
+            (
+                &[("host", "a.example"), ("origin", "https://b.example")],
+                true,
+            ),
+            (&[("host", "a.example"), ("origin", "null")], true),
+            (
+                &[("host", "a.example"), ("referer", "https://a.example/x?y")],
+                false,
+            ),
+            (
+                &[
+                    ("host", "a.example"),
+                    ("referer", "https://a.example.evil/"),
+                ],
+                true,
+            ),
+            (&[("origin", "https://a.example")], true),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                let value = http::HeaderValue::from_bytes(value.as_bytes());
+                map.insert(*name, value.unwrap_or(http::HeaderValue::from_static("?")));
+            }
+            assert_eq!(is_cross_site(&map), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_reader_sees_a_hundred_exports_and_none_of_others() {
+        let exports = PastExports::new(1);
+        let reader = |id: &str| Reader {
+            actor: Actor::user(id),
+            reach: crate::store::Reach::default(),
+        };
+        let (alice, bob) = (reader("a"), reader("b"));
+        let past = PastExport {
+            at: crate::clock::Timestamp::MIN,
+            format: "csv",
+            params: Vec::new(),
+            state: ExportState::Running(0),
+            manifest: None,
+        };
+        let ids: Vec<Uuid> = (0..=MAX_OF_READER).map(|_| Uuid::new_v4()).collect();
+        for id in &ids {
+            exports.remember(*id, &reader_key(&alice.actor), past.clone());
+            exports.update(*id, ExportState::Complete(7), Some(id.to_string()));
+        }
+        assert_eq!((exports.of(&alice).len(), exports.of(&bob).len()), (100, 0));
+        let manifest = |reader, id: &Uuid| exports.manifest(reader, &id.to_string());
+        assert_eq!(manifest(&alice, &ids[100]), Some(ids[100].to_string()));
+        assert_eq!(manifest(&alice, &ids[0]), None);
+        assert_eq!(manifest(&bob, &ids[100]), None);
+        assert_eq!(exports.manifest(&alice, "x"), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! What an address asks for.
+
+use http::Uri;
+use jiff::tz::TimeZone;
+
+use super::{failure::Failure, model::Search, page};
+use crate::{clock::Timestamp, store::Query};
+
+/// The longest query of an address in bytes.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+
+/// The longest value of a parameter in bytes; the same as for filters.
+const MAX_VALUE_BYTES: usize = 1024;
+
+/// The most records of one page.
+pub(super) const MAX_LIMIT: usize = 200;
+
+/// What says where a page begins, and is no filter.
+const PAGING: [&str; 3] = ["before", "after", "limit"];
+
+/// The parameters of an address that nobody has read yet; decoded, in their order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pairs: Vec<(String, String)>,
+}
+
+impl Asked {
+    pub(super) fn read(uri: &Uri) -> Result<Self, Failure> {
+        let query = uri.query().unwrap_or_default();
+        if query.len() > MAX_QUERY_BYTES {
+            let reason =
+                format!("the address is too long: its query may have {MAX_QUERY_BYTES} bytes");
+            return Err(Failure::parameter("query", reason));
+        }
+        let pairs = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        Ok(Self { pairs })
+    }
+
+    pub(super) fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
+    /// Takes a parameter out; an empty one counts as absent.
+    pub(super) fn take(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
+        let mut found = None;
+        let mut is_double = false;
+        self.pairs.retain_mut(|(key, value)| {
+            if key != name {
+                return true;
+            }
+            if !value.is_empty() {
+                is_double |= found.is_some();
+                found = Some(std::mem::take(value));
+            }
+            false
+        });
+        if is_double {
+            return Err(Failure::parameter(name, "it is there twice; write it once"));
+        }
+        if found
+            .as_ref()
+            .is_some_and(|value| value.len() > MAX_VALUE_BYTES)
+        {
+            let reason = format!("it is longer than {MAX_VALUE_BYTES} bytes");
+            return Err(Failure::parameter(name, reason));
+        }
+        Ok(found)
+    }
+
+    /// Takes a parameter out that is a number within these bounds.
+    pub(super) fn number(
+        &mut self,
+        name: &'static str,
+        (least, most): (u64, u64),
+    ) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.take(name)? else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
+            _ => {
+                let reason = format!("write a number from {least} to {most}");
+                Err(Failure::parameter(name, reason))
+            }
+        }
+    }
+
+    /// Takes a switch out: `1`, or absent.
+    pub(super) fn switch(&mut self, name: &'static str) -> Result<bool, Failure> {
+        match self.take(name)?.as_deref() {
+            None => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err(Failure::parameter(name, "write 1, or leave it out")),
+        }
+    }
+
+    /// Sets a parameter that the path says, such as the actor of its page.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.pairs.retain(|(key, _)| key != name);
+        self.pairs.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Nothing may be left: what is not known is a mistake, not a wish to be passed over.
+    pub(super) fn end(self) -> Result<(), Failure> {
+        match self.pairs.into_iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name: String = name.chars().take(64).collect();
+                Err(Failure::parameter(name, "there is none of this name here"))
+            }
+        }
+    }
+
+    /// The rest, as filters. Times of a form, which have no zone, are those of the reader's.
+    pub(super) fn search(
+        mut self,
+        now: Timestamp,
+        zone: Option<&TimeZone>,
+    ) -> Result<Search, Failure> {
+        if let Some(zone) = zone {
+            for (name, value) in &mut self.pairs {
+                if matches!(name.as_str(), "from" | "to") {
+                    *value = page::local(value, zone).into_owned();
+                }
+            }
+        }
+        let value = |name: &str| {
+            let mut pairs = self.pairs.iter();
+            let found = pairs.find(|(key, value)| key == name && !value.is_empty());
+            found.map(|(_, value)| value.clone())
+        };
+        let limit = value("limit").and_then(|limit| limit.parse().ok());
+        if limit.is_some_and(|limit: usize| limit > MAX_LIMIT) {
+            let reason = format!("write a number from 1 to {MAX_LIMIT}");
+            return Err(Failure::parameter("limit", reason));
+        }
+        // Who asks for what reading left by its name wants to see it.
+        let is_of_trail = value("action").is_some_and(|action| action.starts_with("audit."));
+        let reads = value("reads").is_some();
+        let is_custom = value("from").is_some() || value("to").is_some();
+        let range = value("range").unwrap_or_else(|| {
+            let range = if is_custom { "custom" } else { "7d" };
+            range.to_owned()
+        });
+        if is_of_trail && !reads {
+            self.set("reads", "1");
+        }
+        let given = self.pairs.clone();
+        let query = Query::from_params(self.pairs, now)?;
+        let canonical = query.params();
+        let time = |name: &str| {
+            let mut pairs = canonical.iter();
+            let found = pairs.find(|(key, _)| *key == name);
+            found.and_then(|(_, value)| value.parse().ok())
+        };
+        let times = range == "custom";
+        let is_filter = |name: &str| match name {
+            "range" | "reads" => false,
+            "from" | "to" => times,
+            name => !PAGING.contains(&name),
+        };
+        // In the words of the reader where there are some, so that a relative time stays one.
+        let filters = canonical.iter().filter(|(name, _)| is_filter(name));
+        let filters = filters.map(|(name, value)| {
+            let own = given
+                .iter()
+                .find(|(key, own)| key == name && !own.is_empty());
+            (
+                *name,
+                own.map_or_else(|| value.clone(), |(_, own)| own.clone()),
+            )
+        });
+        Ok(Search {
+            filters: filters.collect(),
+            range,
+            from: time("from"),
+            to: time("to"),
+            reads: reads || is_of_trail,
+            live: false,
+            limit,
+            query,
+        })
+    }
+}
+
+impl Search {
+    /// What was asked for, without the page of it: what is recorded of a read, and what makes two of
+    /// them the same.
+    pub(super) fn filter(&self) -> Vec<(String, String)> {
+        let own = |(name, value): &(&'static str, String)| ((*name).to_owned(), value.clone());
+        let mut filter: Vec<_> = self.filters.iter().map(own).collect();
+        filter.push(("range".to_owned(), self.range.clone()));
+        if self.reads {
+            filter.push(("reads".to_owned(), "1".to_owned()));
+        }
+        filter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &str) -> Asked {
+        Asked::read(&format!("/?{query}").parse().unwrap()).unwrap()
+    }
+
+    fn parameter(failure: Failure) -> String {
+        match failure {
+            Failure::Parameter { parameter, .. } => parameter,
+            other => panic!("a parameter expected: {other:?}"),
+        }
+    }
+
+    fn search(query: &str) -> Result<Search, Failure> {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        asked(query).search(now, Some(&zone))
+    }
+
+    #[test]
+    fn a_parameter_is_taken_once_and_named_when_it_is_wrong() {
+        let mut given = asked("live=1&max=7&a=&field=x&field=&b=1&b=2&steps=0&live2=yes");
+        assert_eq!(given.switch("live"), Ok(true));
+        assert_eq!(given.number("max", (1, 10)), Ok(Some(7)));
+        assert_eq!(given.take("a"), Ok(None));
+        assert_eq!(given.take("field"), Ok(Some("x".into())));
+        assert_eq!(parameter(given.take("b").unwrap_err()), "b");
+        assert_eq!(
+            parameter(given.number("steps", (1, 9)).unwrap_err()),
+            "steps"
+        );
+        assert_eq!(parameter(given.clone().end().unwrap_err()), "live2");
+        assert_eq!(parameter(given.switch("live2").unwrap_err()), "live2");
+        assert_eq!(given.end(), Ok(()));
+        let long = format!("q={}", "x".repeat(MAX_QUERY_BYTES));
+        let refused = Asked::read(&format!("/?{long}").parse().unwrap()).unwrap_err();
+        assert_eq!(parameter(refused), "query");
+        let mut long = asked(&format!("tz={}", "x".repeat(10_000)));
+        assert_eq!(parameter(long.take("tz").unwrap_err()), "tz");
+    }
+
+    #[test]
+    fn a_search_keeps_the_readers_words_and_knows_what_they_mean() {
+        let found = search("actor=146&range=24h&limit=20&action=").unwrap();
+        assert_eq!(found.filters, [("actor", "146".to_owned())]);
+        assert_eq!((found.range.as_str(), found.limit), ("24h", Some(20)));
+        let yesterday = "2026-11-19T12:00:00Z".parse().unwrap();
+        assert_eq!((found.from, found.to), (Some(yesterday), None));
+        // Relative, so that tomorrow it is the same question.
+        let expected = [("actor", "146"), ("range", "24h")].map(|(a, b)| (a.into(), b.into()));
+        assert_eq!(found.filter(), expected);
+        let found = search("from=2026-11-20T01:30&to=2026-11-20T02:00:00Z").unwrap();
+        let from = "2026-11-20T00:30:00Z".parse().unwrap();
+        assert_eq!((found.from, found.range.as_str()), (Some(from), "custom"));
+        assert_eq!(found.filters.len(), 2);
+        let found = search("action=audit.read").unwrap();
+        assert!(found.reads && !search("action=auditor.x").unwrap().reads);
+        assert_eq!(
+            found
+                .query
+                .params()
+                .iter()
+                .filter(|(name, _)| *name == "reads")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_search_that_cannot_be_read_names_its_parameter() {
+        for (query, expected) in [
+            ("limit=201", "limit"),
+            ("limit=0", "limit"),
+            ("limit=x", "limit"),
+            ("from=yesterday", "from"),
+            ("before=1", "before"),
+            ("colour=red", "colour"),
+            ("q=1&q=2", "q"),
+            ("range=1y", "range"),
+        ] {
+            assert_eq!(parameter(search(query).unwrap_err()), expected, "{query}");
+        }
+    }
+}
