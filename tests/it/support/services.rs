@@ -66,6 +66,23 @@ pub(crate) fn certificates() -> Option<Certificates> {
     })
 }
 
+/// A browser, what drives it, and the script that looks for barriers in a page.
+#[derive(Debug)]
+pub(crate) struct BrowserFiles {
+    pub(crate) chromium: PathBuf,
+    pub(crate) driver: PathBuf,
+    /// axe-core, as one file.
+    pub(crate) axe: PathBuf,
+}
+
+pub(crate) fn browser() -> Option<BrowserFiles> {
+    Some(BrowserFiles {
+        chromium: found("Chromium", "CHROMIUM")?.into(),
+        driver: found("chromedriver", "CHROMEDRIVER")?.into(),
+        axe: found("axe-core", "AXE")?.into(),
+    })
+}
+
 /// From the variable `AUDIT_TEST_` + `name`, or from what the script left.
 ///
 /// # Panics
