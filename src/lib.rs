@@ -30,7 +30,7 @@ pub mod sink;
 #[cfg(feature = "_sql")]
 mod sql;
 pub mod stats;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

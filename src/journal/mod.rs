@@ -54,7 +54,7 @@ pub(crate) use line::Prepared;
 pub(crate) use opening::{Base, Before, Left, Opened, Settled, newest_segment};
 use pace::Pace;
 pub(crate) use prune::{Keep, Plan, SegmentInfo};
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 pub(crate) use reader::Entry;
 pub(crate) use reader::{Gap, GapKind, Most, Reader};
 pub use receipt::Receipt;

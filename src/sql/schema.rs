@@ -36,13 +36,11 @@ pub(crate) enum SchemaError {
         .found.major, .found.minor, .known.major
     )]
     Newer { found: Version, known: Version },
-    #[cfg(feature = "sqlite")]
     #[error(
         "there are no audit tables with this prefix: check the address and the prefix, \
          or let a service deliver to it first"
     )]
     Missing,
-    #[cfg(feature = "sqlite")]
     #[error(
         "the tables have format {}.{}, older than {}.{}: let a service with this version deliver \
          to it first, which brings them up to date",
@@ -103,7 +101,6 @@ pub(crate) fn missing(
 }
 
 /// Whether a store with this version can be read as it is.
-#[cfg(feature = "sqlite")]
 pub(crate) fn readable(
     migrations: &'static [Migration],
     found: Option<Version>,

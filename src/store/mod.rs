@@ -1,16 +1,18 @@
 //! Reading what a SQL sink stored: filters, pages, and whole trails for `verify`.
 //!
 //! A [`Store`] reads only: it changes nothing in the database, and needs no right to. It may be
-//! open in any number of processes while a service writes; each answer is one consistent state.
+//! open in any number of processes while a service writes.
 //!
 //! There are two orders. *Browsing* goes from the newest record to older ones, by id, which is in
 //! the order of time: for people. *Following* goes by arrival, the order in which records became
 //! visible here: for programs that must miss nothing, because a record that was delivered late,
 //! after an outage, has an old id but a new arrival.
 //!
-//! A page is read from one index, in its order, whatever the size of the store. A statement that
-//! takes longer than [`Store::timeout`] is stopped and is an error; an empty page always means
-//! that nothing matched.
+//! A page is read from one index, in its order, whatever the size of the store. When the other
+//! filters leave little of it, one page looks at 100 thousand records or for two seconds, and tells
+//! how far it came: [`Page::searched_until`]. A statement that takes longer than [`Store::timeout`] is
+//! stopped and is an error; an empty page that was searched to its end always means that nothing
+//! matched.
 //!
 //! ```
 //! use tower_audit::store::{Query, Store, StoreError};
@@ -25,15 +27,23 @@
 //! }
 //! ```
 
+mod ask;
+mod cell;
 mod choices;
 mod error;
 mod histogram;
+mod lead;
+mod link;
+mod needle;
 mod page;
 mod params;
 mod pool;
 mod query;
 mod reach;
-mod sqlite;
+mod select;
+mod span;
+mod statement;
+mod walk;
 
 use std::{sync::Arc, time::Duration};
 
@@ -48,37 +58,33 @@ pub use self::{
     query::{ActionPattern, ActionPatternError, Query},
     reach::Reach,
 };
-use self::{pool::Pool, sqlite::Text};
-use crate::{
-    address::Address,
-    clock::RecordId,
-    sql::location::file::{self, FileLocation},
-};
+use self::{link::Place, pool::Pool};
+use crate::clock::RecordId;
 
 /// A database that a SQL sink fills, open for reading. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Arc<Pool>,
-    text: Text,
 }
 
 impl Store {
     /// The default of [`timeout`](Self::timeout): 10 seconds.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Opens the store that an address names: `sqlite://audit.db`, with `?prefix=audit_` if its
+    /// Opens the store that an address names, as its sink's does: `sqlite://audit.db`,
+    /// `postgres://user@host/database`, `mysql://user@host/database`; with `?prefix=audit_` if its
     /// tables begin with something else.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Address`] for a mistake in the address, [`StoreError::Unusable`] when there is
-    /// no such file, it may not be read, or it holds no tables that this version can read.
+    /// [`StoreError::Address`] for a mistake in the address, also that the program was built without
+    /// this kind of database; [`StoreError::Unusable`] when there is no such database, it may not be
+    /// read, or it holds no tables that this version can read; [`StoreError::Failed`] when a server
+    /// does not answer.
     pub async fn open(address: &str) -> Result<Self, StoreError> {
-        let address = Address::parse(address, file::SCHEMES)?;
-        let location = FileLocation::from_address(address)?;
+        let place = Place::parse(address)?;
         let store = Self {
-            text: Text::new(&location.prefix),
-            pool: Arc::new(Pool::new(location, Self::TIMEOUT)),
+            pool: Arc::new(Pool::new(place, Self::TIMEOUT)),
         };
         // What is wrong shows now, not with the first question.
         let reader = store.pool.take().await?;
@@ -110,16 +116,8 @@ impl Store {
     /// [`StoreError`]; never an empty page in its place.
     pub async fn browse(&self, query: &Query) -> Result<Page, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = sqlite::browse(&mut reader.connection, &self.text, query).await;
-        let records = self.pool.give(reader, found)?;
-        let is_full = records.len() >= query.limit_records();
-        let older = records.last().filter(|_| is_full).map(|last| last.id);
-        Ok(Page {
-            records,
-            older,
-            newer: None,
-            searched_until: None,
-        })
+        let found = ask::browse(&mut reader, &self.pool.tables, query).await;
+        self.pool.give(reader, found)
     }
 
     /// The records behind an arrival that match, in the order of arrival. `next` is what to give
@@ -133,7 +131,7 @@ impl Store {
     /// [`StoreError`]; never an empty page in its place.
     pub async fn follow(&self, query: &Query, after: u64) -> Result<Arrivals, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = sqlite::follow(&mut reader.connection, &self.text, query, after).await;
+        let found = ask::follow(&mut reader, &self.pool.tables, query, after).await;
         self.pool.give(reader, found)
     }
 
@@ -143,8 +141,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn record(&self, id: RecordId, reach: &Reach) -> Result<Option<Stored>, StoreError> {
-        let _ = (id, reach);
-        Err(self.pool.unbuilt())
+        let mut reader = self.pool.take().await?;
+        let found = ask::record(&mut reader, &self.pool.tables, id, reach).await;
+        self.pool.give(reader, found)
     }
 
     /// The different values of a field among the records in reach, in ascending order, at most `max`.
@@ -158,8 +157,9 @@ impl Store {
         reach: &Reach,
         max: usize,
     ) -> Result<Choices, StoreError> {
-        let _ = (field, reach, max);
-        Err(self.pool.unbuilt())
+        let mut reader = self.pool.take().await?;
+        let found = ask::choices(&mut reader, &self.pool.tables, field, reach, max).await;
+        self.pool.give(reader, found)
     }
 
     /// How many records match, counted up to `max`.
@@ -168,8 +168,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn count(&self, query: &Query, max: u64) -> Result<Count, StoreError> {
-        let _ = (query, max);
-        Err(self.pool.unbuilt())
+        let mut reader = self.pool.take().await?;
+        let found = ask::count(&mut reader, &self.pool.tables, query, max).await;
+        self.pool.give(reader, found)
     }
 
     /// How many records that match there were when, by outcome, in at most `steps` steps.
@@ -178,8 +179,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn histogram(&self, query: &Query, steps: usize) -> Result<Histogram, StoreError> {
-        let _ = (query, steps);
-        Err(self.pool.unbuilt())
+        let mut reader = self.pool.take().await?;
+        let found = ask::histogram(&self.pool, &mut reader, query, steps).await;
+        self.pool.give(reader, found)
     }
 
     /// The arrival of the record that became visible last; 0 when there is none yet.
@@ -189,7 +191,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn last_arrival(&self) -> Result<u64, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = sqlite::last_arrival(&mut reader.connection, &self.text).await;
+        let found = ask::last_arrival(&mut reader, &self.pool.tables).await;
         self.pool.give(reader, found)
     }
 
@@ -200,7 +202,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn trails(&self) -> Result<Vec<TrailState>, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = sqlite::trails(&mut reader.connection, &self.text).await;
+        let found = ask::trails(&mut reader, &self.pool.tables).await;
         self.pool.give(reader, found)
     }
 
@@ -219,8 +221,8 @@ impl Store {
         max_records: usize,
     ) -> Result<Vec<Leaf>, StoreError> {
         let mut reader = self.pool.take().await?;
-        let connection = &mut reader.connection;
-        let found = sqlite::leaves(connection, &self.text, trail, from, max_records).await;
+        let tables = &self.pool.tables;
+        let found = ask::leaves(&mut reader, tables, trail, from, max_records).await;
         self.pool.give(reader, found)
     }
 }

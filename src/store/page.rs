@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Records in the order of browsing: newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Page {
     /// The records, newest first.
@@ -18,7 +18,7 @@ pub struct Page {
     /// older matches.
     pub older: Option<RecordId>,
     /// What to give to [`Query::after`](super::Query::after) for what is newer; none when nothing
-    /// newer matches.
+    /// newer matches. Where it would take long to know, it is there.
     pub newer: Option<RecordId>,
     /// The search ended here, before the page was full, because it had looked at as much as one page
     /// may; going on from `older` (or `newer`) looks further. None when it looked at everything.

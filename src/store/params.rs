@@ -10,7 +10,7 @@ use self::target::TargetText;
 use super::{ActionPattern, Query};
 use crate::{
     address::suggest,
-    clock::{RecordId, Timestamp},
+    clock::{RecordId, TimeWordsError, Timestamp},
     record::{ActorType, Outcome},
 };
 
@@ -84,7 +84,7 @@ impl Query {
     /// | `session` | the hash, never the id |
     /// | `q` | a text to search for |
     /// | `reads` | `1`: what the reading of records left is shown too |
-    /// | `before`, `after` | ids of records |
+    /// | `before`, `after` | the id of a record; one of both |
     /// | `limit` | 1 to 1000 |
     ///
     /// In a target, `:` and `\` within the type have a `\` before them; the id is taken as it is,
@@ -206,6 +206,10 @@ impl Given {
             let limit = text.parse().ok()?;
             (1..=Query::MAX_LIMIT).contains(&limit).then_some(limit)
         };
+        let (before, after) = (self.read("before", ID, id)?, self.read("after", ID, id)?);
+        if before.is_some() && after.is_some() {
+            return Err(ParameterError::new("after", BOTH));
+        }
         Ok(Query {
             from: self.from(to, now)?,
             to,
@@ -232,8 +236,8 @@ impl Given {
             without_reads: self
                 .read("reads", READS, |text| (text == "1").then_some(()))?
                 .is_none(),
-            before: self.read("before", ID, id)?,
-            after: self.read("after", ID, id)?,
+            before,
+            after,
             limit: self.read("limit", LIMIT, limit)?,
             ..Query::default()
         })
@@ -247,8 +251,7 @@ impl Given {
         let read = self
             .take(name)
             .map(|text| Timestamp::from_words(&text, now));
-        let wrong =
-            |error: crate::clock::TimeWordsError| ParameterError::new(name, error.to_string());
+        let wrong = |error: TimeWordsError| ParameterError::new(name, error.to_string());
         read.transpose().map_err(wrong)
     }
 
@@ -291,4 +294,5 @@ const TARGET: &str = "write document:4cq, document:* for all of a type, or an id
 const SESSION: &str = "write the hash as the records have it (hmac-sha256:…), not the session's id";
 const READS: &str = "write 1, or leave it out";
 const ID: &str = "write a record's id, a UUID of version 7";
+const BOTH: &str = "give before or after, not both";
 const LIMIT: &str = "write a number from 1 to 1000";

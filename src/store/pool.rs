@@ -2,29 +2,26 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use sqlx::SqliteConnection;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::StoreError;
-use crate::sql::{
-    fault::{Fault, OpenError},
-    location::file::{self, FileLocation},
-    sqlite::{self, Access},
+use super::{
+    StoreError,
+    link::{Link, Place},
+    statement::Tables,
 };
+use crate::sql::fault::{Fault, OpenError};
 
-/// How many statements run at once; the next ones wait for their turn.
+/// How many questions are answered at once; the next ones wait for their turn.
 const READERS: usize = 4;
 
-/// How many steps SQLite does between two looks at the clock; about a millisecond.
-const STEPS: i32 = 10_000;
-
-/// Connections to one database file, opened when they are needed.
+/// Connections to one database, opened when they are needed.
 #[derive(Debug)]
 pub(super) struct Pool {
-    location: FileLocation,
+    place: Place,
+    pub(super) tables: Tables,
     limit: Mutex<Duration>,
     turns: Semaphore,
     idle: Mutex<Vec<Idle>>,
@@ -32,22 +29,25 @@ pub(super) struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    connection: SqliteConnection,
-    file: Option<(u64, u64)>,
+    link: Link,
+    identity: Option<(u64, u64)>,
 }
 
 /// A connection that is in use. Dropped without being given back, it is closed.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    pub(super) connection: SqliteConnection,
-    file: Option<(u64, u64)>,
+    pub(super) link: Link,
+    /// How long one statement may run.
+    pub(super) limit: Duration,
+    identity: Option<(u64, u64)>,
     _turn: SemaphorePermit<'a>,
 }
 
 impl Pool {
-    pub(super) fn new(location: FileLocation, limit: Duration) -> Self {
+    pub(super) fn new(place: Place, limit: Duration) -> Self {
         Self {
-            location,
+            tables: place.tables(),
+            place,
             limit: Mutex::new(limit),
             turns: Semaphore::new(READERS),
             idle: Mutex::new(Vec::new()),
@@ -62,59 +62,51 @@ impl Pool {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn unbuilt(&self) -> StoreError {
-        self.failed("not built yet")
-    }
-
     /// A connection whose next statement has the whole time limit.
     pub(super) async fn take(&self) -> Result<Reader<'_>, StoreError> {
         // Never closed, so that this cannot fail; and every turn ends with its statement's limit.
         let turn = self.turns.acquire().await;
         let turn = turn.map_err(|error| self.failed(error))?;
-        let file = sqlite::identity(&self.location.path);
-        let mut reader = match self.idle(file) {
-            Some(connection) => Reader {
-                connection,
-                file,
-                _turn: turn,
-            },
-            None => Reader {
-                connection: self.connect().await?,
-                file,
-                _turn: turn,
-            },
+        let (limit, identity) = (self.longest(), self.place.identity());
+        let link = loop {
+            let Some(mut link) = self.idle(identity) else {
+                break self.connect(limit).await?;
+            };
+            // One that a server or a network has ended meanwhile is replaced.
+            if link.limit(limit).await.is_ok() {
+                break link;
+            }
         };
-        // A limit beyond what the clock can count is none.
-        let deadline = Instant::now().checked_add(self.longest());
-        let handle = reader.connection.lock_handle().await;
-        let mut handle = handle.map_err(|error| self.explain(&error))?;
-        handle.set_progress_handler(STEPS, move || {
-            deadline.is_none_or(|deadline| Instant::now() < deadline)
-        });
-        drop(handle);
-        Ok(reader)
+        Ok(Reader {
+            link,
+            limit,
+            identity,
+            _turn: turn,
+        })
     }
 
     /// An idle connection to the file that has the name now. One to a file that was replaced
     /// would go on to answer from the old one.
-    fn idle(&self, file: Option<(u64, u64)>) -> Option<SqliteConnection> {
+    fn idle(&self, identity: Option<(u64, u64)>) -> Option<Link> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|idle| idle.file == file);
-        idle.pop().map(|idle| idle.connection)
+        idle.retain(|idle| idle.identity == identity);
+        idle.pop().map(|idle| idle.link)
     }
 
-    async fn connect(&self) -> Result<SqliteConnection, StoreError> {
-        let FileLocation { path, prefix } = &self.location;
-        let connection = sqlite::connect(path, Access::Read, self.longest()).await;
-        let mut connection = connection.map_err(|error| self.explain(&error))?;
-        match sqlite::readable(&mut connection, prefix).await {
-            Ok(()) => Ok(connection),
-            Err(OpenError::Database(error)) => Err(self.explain(&error)),
-            Err(error) => Err(StoreError::Unusable {
-                address: self.address(),
-                reason: error.to_string(),
-            }),
-        }
+    async fn connect(&self, limit: Duration) -> Result<Link, StoreError> {
+        let mut link = match self.place.connect(limit).await {
+            Ok(link) => link,
+            Err(OpenError::Database(error)) => return Err(self.explain(&error)),
+            Err(error) => {
+                return Err(StoreError::Unusable {
+                    address: self.address(),
+                    reason: error.to_string(),
+                });
+            }
+        };
+        let limited = link.limit(limit).await;
+        limited.map_err(|error| self.explain(&error))?;
+        Ok(link)
     }
 
     /// Takes a connection back, and explains what became of its statement.
@@ -127,8 +119,8 @@ impl Pool {
             Ok(answer) => {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push(Idle {
-                    connection: reader.connection,
-                    file: reader.file,
+                    link: reader.link,
+                    identity: reader.identity,
                 });
                 Ok(answer)
             }
@@ -136,18 +128,23 @@ impl Pool {
         }
     }
 
+    /// Whether a statement ran longer than it may.
+    pub(super) fn is_late(&self, error: &sqlx::Error) -> bool {
+        self.place.fault(error) == Fault::Interrupted
+    }
+
     fn explain(&self, error: &sqlx::Error) -> StoreError {
-        match sqlite::fault(error) {
+        match self.place.fault(error) {
             Fault::Interrupted => StoreError::Timeout {
                 address: self.address(),
                 limit: self.longest(),
             },
             Fault::Repair(_) => StoreError::Unusable {
                 address: self.address(),
-                reason: sqlite::reason(error),
+                reason: self.place.reason(error),
             },
             Fault::Passing | Fault::Constraint | Fault::Refused => {
-                self.failed(sqlite::reason(error))
+                self.failed(self.place.reason(error))
             }
         }
     }
@@ -160,6 +157,6 @@ impl Pool {
     }
 
     pub(super) fn address(&self) -> String {
-        file::display(&self.location.path)
+        self.place.address()
     }
 }

@@ -137,7 +137,13 @@ impl Query {
         self
     }
 
-    /// Only records that have this text in a name, an id, the reason or the details, in any case.
+    /// Only records that have this text, in any case, in a value that says who, what or why: in the
+    /// action, a name, an id, an address, the reason, the changes, the details. Names of fields do not
+    /// match, and neither do types, times and outcomes.
+    ///
+    /// No index serves for it: what the other filters leave is read record by record, so a page that
+    /// finds little looks at as much as one page may, up to two seconds; see
+    /// [`Page::searched_until`](super::Page::searched_until).
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
@@ -159,9 +165,10 @@ impl Query {
     }
 
     /// Only records with a higher id, those next to it first: the page before the one that began
-    /// with this. The page is newest first all the same.
+    /// with this. The page is newest first all the same. Takes the place of [`before`](Self::before).
     #[must_use]
     pub fn after(mut self, id: RecordId) -> Self {
+        self.before = None;
         self.after = Some(id);
         self
     }
@@ -188,9 +195,11 @@ impl Query {
         self
     }
 
-    /// Only records with a lower id: the page after the one that ended with this.
+    /// Only records with a lower id: the page after the one that ended with this. Takes the place of
+    /// [`after`](Self::after).
     #[must_use]
     pub fn before(mut self, id: RecordId) -> Self {
+        self.after = None;
         self.before = Some(id);
         self
     }
@@ -231,6 +240,13 @@ impl Query {
         given
             .filter_map(|(name, value)| Some((name, value.clone()?)))
             .collect()
+    }
+
+    /// The same without a place to go on from.
+    pub(super) fn everywhere(mut self) -> Self {
+        self.before = None;
+        self.after = None;
+        self
     }
 
     pub(super) fn limit_records(&self) -> usize {

@@ -32,7 +32,7 @@
 
 mod anchors;
 mod cursors;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 mod excused;
 mod finding;
 mod gaps;
@@ -40,11 +40,11 @@ mod intents;
 mod journal;
 mod report;
 mod segment_walk;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 mod store;
 mod tail;
 mod trail;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 mod twin;
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use uuid::Uuid;
 
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "_sql")]
 pub use self::store::{journal_and_store, store};
 pub use self::{
     anchors::Expected,

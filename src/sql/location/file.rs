@@ -7,9 +7,6 @@ use crate::{
     sql::{TablePrefix, location::take_prefix},
 };
 
-/// The schemes of stores.
-pub(crate) const SCHEMES: &[&str] = &["sqlite"];
-
 /// The options of a store's address.
 const OPTIONS: &[&str] = &["prefix"];
 
@@ -44,7 +41,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<FileLocation, UrlError> {
-        FileLocation::from_address(Address::parse(text, SCHEMES)?)
+        FileLocation::from_address(Address::parse(text, &["sqlite"])?)
     }
 
     #[test]

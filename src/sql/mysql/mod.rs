@@ -23,6 +23,7 @@ use sqlx::{
     mysql::{MySqlConnectOptions, MySqlSslMode},
 };
 
+pub(crate) use self::write::column;
 use self::{fault::fault, statements::Statements};
 use super::{
     TablePrefix,

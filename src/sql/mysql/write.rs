@@ -199,7 +199,11 @@ fn target_arguments(
 
 /// What of a text fits its column.
 fn cut<'a>(text: &'a Text<'_>) -> &'a str {
-    let text = text.0.as_ref();
+    column(text.0.as_ref())
+}
+
+/// A text as a column holds it: cut.
+pub(crate) fn column(text: &str) -> &str {
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => text.get(..end).unwrap_or_default(),
         None => text,

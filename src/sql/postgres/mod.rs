@@ -17,6 +17,7 @@ use sqlx::{
 };
 
 use self::statements::Statements;
+pub(crate) use self::write::column;
 use super::{
     TablePrefix,
     database::{Database, Found},

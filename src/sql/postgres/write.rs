@@ -220,7 +220,7 @@ impl Copy {
 const MAX_COLUMN_BYTES: usize = 1024;
 
 /// A text as a column holds it: cut, and with U+FFFD for NUL, so that no record stops a trail.
-fn column(text: &str) -> Cow<'_, str> {
+pub(crate) fn column(text: &str) -> Cow<'_, str> {
     let text = if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
     } else {

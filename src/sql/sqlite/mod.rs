@@ -32,11 +32,6 @@ use super::{
 };
 use crate::record::Origin;
 
-/// An error as a reason, with the way out if there is one.
-pub(crate) fn reason(error: &sqlx::Error) -> String {
-    super::fault::reason(error, fault(error))
-}
-
 /// How long a statement waits for another process's lock before the batch is tried later.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,0 +1,53 @@
+//! A range of ids, as numbers, so that its ends can be moved by one.
+
+use super::Query;
+use crate::clock::RecordId;
+
+/// The ids from `low` (inclusive) to `high` (exclusive).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) low: u128,
+    pub(super) high: u128,
+}
+
+impl Span {
+    /// What a query asks for.
+    pub(super) fn of(query: &Query) -> Self {
+        let mut span = Self {
+            low: query
+                .from
+                .map_or(0, |from| number(RecordId::lowest_at(from))),
+            high: query
+                .to
+                .map_or(u128::MAX, |to| number(RecordId::lowest_at(to))),
+        };
+        if let Some(before) = query.before {
+            span.high = span.high.min(number(before));
+        }
+        if let Some(after) = query.after {
+            span.low = span.low.max(number(after).saturating_add(1));
+        }
+        span
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.low >= self.high
+    }
+
+    pub(super) fn has_low(self) -> bool {
+        self.low > 0
+    }
+
+    pub(super) fn has_high(self) -> bool {
+        self.high < u128::MAX
+    }
+}
+
+pub(super) fn number(id: RecordId) -> u128 {
+    u128::from_be_bytes(*id.as_bytes())
+}
+
+/// The id with this number, if it is one.
+pub(super) fn id(number: u128) -> Option<RecordId> {
+    RecordId::from_bytes(number.to_be_bytes()).ok()
+}

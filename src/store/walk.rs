@@ -1,0 +1,223 @@
+//! Looking for records a bounded distance along an index.
+//!
+//! A lead without other conditions is read as it is: every entry matches. Otherwise it is walked in
+//! windows: where so many entries end is found in the index alone, and what matches is looked for
+//! within. So it is known after each how far the search came, and it can stop there.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Stored,
+    lead::Plan,
+    pool::Reader,
+    select::Order,
+    span::{Span, number},
+};
+
+/// Entries of the first window; each next one is four times as long.
+const FIRST_WINDOW: usize = 1000;
+const MAX_WINDOW: usize = 16_000;
+
+/// Records that the database can say too little about are fetched so many at a time, to be looked at
+/// here.
+const LOOKED_AT: usize = 500;
+
+/// How much one question may look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// Entries of the lead.
+    entries: usize,
+    end: Option<Instant>,
+}
+
+impl Budget {
+    /// A page: 100 thousand entries or two seconds, whatever is first; less when statements are
+    /// limited to less.
+    pub(super) fn page(limit: Duration) -> Self {
+        Self::new(100_000, Duration::from_secs(2).min(limit / 2))
+    }
+
+    /// Whether there is anything in a direction in which nobody goes yet.
+    pub(super) fn glance(limit: Duration) -> Self {
+        Self::new(5000, Duration::from_millis(200).min(limit / 4))
+    }
+
+    pub(super) fn new(entries: usize, time: Duration) -> Self {
+        Self {
+            entries,
+            end: Instant::now().checked_add(time),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.entries == 0 || self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    pub(super) fn looked_at(&mut self, entries: usize) {
+        self.entries = self.entries.saturating_sub(entries);
+    }
+}
+
+/// How a walk ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Everything was looked at.
+    Everything,
+    /// As many as were wanted are found.
+    Full,
+    /// The budget is used up.
+    Budget,
+}
+
+/// What was found, in the order of the walk.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub(super) records: Vec<Stored>,
+    pub(super) ended: Ended,
+    /// What was not looked at.
+    pub(super) rest: Span,
+}
+
+/// A walk along a lead.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) order: Order,
+    /// What is left.
+    rest: Span,
+    window: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(plan: &'a Plan, order: Order, span: Span) -> Self {
+        Self {
+            plan,
+            order,
+            rest: span,
+            window: FIRST_WINDOW,
+        }
+    }
+
+    /// Goes on until so many are found. The budget stops it between windows, and never before the
+    /// first, so that it always gets on.
+    pub(super) async fn find(
+        &mut self,
+        reader: &mut Reader<'_>,
+        want: usize,
+        budget: &mut Budget,
+    ) -> sqlx::Result<Walked> {
+        let mut records = Vec::new();
+        let ended = loop {
+            if self.rest.is_empty() {
+                break Ended::Everything;
+            }
+            let window = self.next_window(reader).await?;
+            let found = self.search(reader, window, want, &mut records).await?;
+            if found == Ended::Full {
+                break Ended::Full;
+            }
+            self.leave(window);
+            budget.looked_at(self.window);
+            self.window = (self.window * 4).min(MAX_WINDOW);
+            if budget.is_over() && !self.rest.is_empty() {
+                break Ended::Budget;
+            }
+        };
+        Ok(Walked {
+            records,
+            ended,
+            rest: self.rest,
+        })
+    }
+
+    /// What the next entries of the lead span.
+    pub(super) async fn next_window(&self, reader: &mut Reader<'_>) -> sqlx::Result<Span> {
+        if self.plan.is_lead_alone() {
+            return Ok(self.rest);
+        }
+        self.window_of(reader, self.window).await
+    }
+
+    /// What so many entries of the lead span.
+    pub(super) async fn window_of(
+        &self,
+        reader: &mut Reader<'_>,
+        entries: usize,
+    ) -> sqlx::Result<Span> {
+        let boundary = self.plan.boundary(self.rest, self.order, entries);
+        let mut rows = reader.link.rows(boundary).await?;
+        let Some(mut row) = rows.pop() else {
+            return Ok(self.rest);
+        };
+        let end = number(row.id()?);
+        Ok(match self.order {
+            Order::Down => Span {
+                low: end,
+                ..self.rest
+            },
+            Order::Up => Span {
+                high: end.saturating_add(1),
+                ..self.rest
+            },
+        })
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What was looked at is no longer ahead.
+    pub(super) fn leave(&mut self, window: Span) {
+        match self.order {
+            Order::Down => self.rest.high = window.low,
+            Order::Up => self.rest.low = window.high,
+        }
+    }
+
+    async fn search(
+        &mut self,
+        reader: &mut Reader<'_>,
+        mut window: Span,
+        want: usize,
+        records: &mut Vec<Stored>,
+    ) -> sqlx::Result<Ended> {
+        while !window.is_empty() {
+            let mut limit = want.saturating_sub(records.len());
+            if self.plan.needle.is_some() {
+                limit = limit.max(LOOKED_AT);
+            } else if self.plan.has_doubles() {
+                // A record comes once more for each target that is there twice.
+                limit = limit.saturating_add(1);
+            }
+            let statement = self.plan.page(window, self.order, limit);
+            let rows = reader.link.rows(statement).await?;
+            let is_last = rows.len() < limit;
+            for row in rows {
+                let stored = row.stored()?;
+                let id = number(stored.id);
+                match self.order {
+                    Order::Down => self.rest.high = id,
+                    Order::Up => self.rest.low = id.saturating_add(1),
+                }
+                let is_double = records.last().is_some_and(|last| last.id == stored.id);
+                let needle = self.plan.needle.as_ref();
+                if is_double || needle.is_some_and(|needle| !needle.is_in(&stored.json)) {
+                    continue;
+                }
+                records.push(stored);
+                if records.len() >= want {
+                    return Ok(Ended::Full);
+                }
+            }
+            if is_last {
+                break;
+            }
+            match self.order {
+                Order::Down => window.high = self.rest.high,
+                Order::Up => window.low = self.rest.low,
+            }
+        }
+        Ok(Ended::Everything)
+    }
+}
