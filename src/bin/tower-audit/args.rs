@@ -12,8 +12,10 @@ use tower_audit::{
 use uuid::Uuid;
 
 use crate::{
-    filter::{Filter, OUTCOMES},
+    filter::OUTCOMES,
+    query::{self, QueryArgs},
     sink::{self, SinkCommand},
+    tail::{self, TailArgs},
 };
 
 /// Looks at audit trails and stores: who did what, and whether all of it is still there.
@@ -39,10 +41,10 @@ pub(crate) enum Command {
     #[command(after_help = STATS)]
     Stats(StatsArgs),
     /// Show records of a store, newest first
-    #[command(after_help = QUERY)]
+    #[command(after_help = query::HELP)]
     Query(QueryArgs),
     /// Show the records of a store that arrived last, and those that still arrive
-    #[command(after_help = TAIL)]
+    #[command(after_help = tail::HELP)]
     Tail(TailArgs),
     /// Print the hash under which a session stands in the records
     #[command(after_help = SESSION_HASH)]
@@ -83,26 +85,6 @@ Examples:
   tower-audit stats /var/lib/docs/audit --json | jq '.sinks[] | select(.behind > 1000)'
 
 Whether a process holds a trail is found out by asking for its lock for a moment.";
-
-const QUERY: &str = "\
-Examples:
-  tower-audit query --store sqlite://audit.db
-  tower-audit query --store sqlite://audit.db --action 'user.*' --outcome denied --from 24h
-  tower-audit query --store sqlite://audit.db --actor 146 --from 2026-11-01 --to 2026-12-01
-  tower-audit query --store sqlite://audit.db --session hmac-sha256:k1:9f…
-  tower-audit query --store sqlite://audit.db --all --limit none --json > records.jsonl
-
-Times are RFC 3339 (2026-11-20T13:34:01Z), a day in UTC (2026-11-20), or so long ago (30m, 2h, 7d).
-Without --from and --all, the last 7 days.";
-
-const TAIL: &str = "\
-Examples:
-  tower-audit tail --store sqlite://audit.db
-  tower-audit tail --store sqlite://audit.db -f --action 'user.*'
-  tower-audit tail --store sqlite://audit.db -f --json | jq .action
-
-The order is that of arrival in the store: a record that was delivered late, after an outage, is not
-missed, although its time is long past.";
 
 const SESSION_HASH: &str = "\
 Examples:
@@ -184,42 +166,6 @@ pub(crate) struct StatsArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct QueryArgs {
-    /// The store to read, such as sqlite://audit.db
-    #[arg(long, value_name = "URL")]
-    pub(crate) store: String,
-    #[command(flatten)]
-    pub(crate) filter: Filter,
-    /// Look at all times, not only at the last 7 days
-    #[arg(long, conflicts_with = "from")]
-    pub(crate) all: bool,
-    /// At most so many records, or `none` for no limit
-    #[arg(long, value_name = "RECORDS", default_value = "100", value_parser = limit)]
-    pub(crate) limit: Limit,
-    /// Print one record a line, exactly as it is stored
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct TailArgs {
-    /// The store to read, such as sqlite://audit.db
-    #[arg(long, value_name = "URL")]
-    pub(crate) store: String,
-    #[command(flatten)]
-    pub(crate) filter: Filter,
-    /// Go on with what arrives, until interrupted
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-    /// Begin with so many of the records that arrived last
-    #[arg(long, short = 'n', value_name = "RECORDS", default_value_t = 10)]
-    pub(crate) limit: usize,
-    /// Print one record a line, exactly as it is stored
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct ReplayArgs {
     /// The base directory of a service's trails, or one trail in it
     pub(crate) dir: PathBuf,
@@ -296,7 +242,7 @@ pub(crate) struct FormatsArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
 
-fn limit(text: &str) -> Result<Limit, String> {
+pub(crate) fn limit(text: &str) -> Result<Limit, String> {
     match text {
         "none" => Ok(Limit(None)),
         text => match text.parse() {

@@ -75,7 +75,8 @@ impl From<io::Error> for Failure {
     }
 }
 
-fn causes(error: &dyn Error) -> String {
+/// An error and what is behind it.
+pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,34 +1,68 @@
-//! Which records are wanted, and the times in which people say it.
-
-use std::time::Duration;
+//! Which records are wanted: the parameters of the viewer's addresses, as flags.
 
 use clap::Args;
 use tower_audit::{
-    clock::{Clock, SystemClock, Timestamp},
-    store::{ActionPattern, Query},
+    clock::{Clock, SystemClock},
+    store::Query,
 };
 
-/// The filters of `query` and `tail`.
+use crate::exit::Failure;
+
+/// The filters of every command that reads a store.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
 pub(crate) struct Filter {
     /// Only this action (user.login), or all that begin so (user.*)
     #[arg(long, value_name = "ACTION")]
-    pub(crate) action: Option<ActionPattern>,
+    pub(crate) action: Option<String>,
+    /// Only actions of this category
+    #[arg(long, value_name = "CATEGORY")]
+    pub(crate) category: Option<String>,
     /// Only what the actor with this id did
     #[arg(long, value_name = "ID")]
     pub(crate) actor: Option<String>,
+    /// Only what a user, service, system, anonymous or unknown actor did
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) actor_type: Option<String>,
+    /// Only what was done to this: document:4cq, document:*, or an id alone
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<String>,
     /// Only success, failure, denied, error, cancelled or unknown
-    #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES, hide_possible_values = true)]
+    #[arg(long, value_name = "OUTCOME")]
     pub(crate) outcome: Option<String>,
-    /// Only what was done in this session: its hash, as `session-hash` prints it
+    /// Only what came from this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip: Option<String>,
+    /// Only what was done in this session: the hash that `session-hash` prints
     #[arg(long, value_name = "HASH", value_parser = session)]
     pub(crate) session: Option<String>,
+    /// Only what belongs to the request with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<String>,
+    /// Only what belongs to the tenant with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<String>,
+    /// Only what was done through the application with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) application: Option<String>,
+    /// Only what this service recorded
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Only with this text in a name, an id, the reason or details; slow
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
     /// Only what began at this time or later
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) from: Option<Timestamp>,
+    #[arg(long, value_name = "TIME", conflicts_with = "all")]
+    pub(crate) from: Option<String>,
     /// Only what began before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) to: Option<Timestamp>,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Look at all times
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Show what the reading of records left, too (audit.read, audit.export)
+    #[arg(long)]
+    pub(crate) reads: bool,
 }
 
 pub(crate) const OUTCOMES: [&str; 6] = [
@@ -40,38 +74,66 @@ pub(crate) const OUTCOMES: [&str; 6] = [
     "unknown",
 ];
 
+/// How far back is looked when nothing says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Otherwise {
+    /// The last 7 days.
+    Week,
+    /// All times.
+    All,
+}
+
 impl Filter {
-    pub(crate) fn query(&self) -> Query {
-        let mut query = Query::new();
-        if let Some(action) = &self.action {
-            query = query.action(action.clone());
+    /// Whether only the last 7 days are looked at, because nothing else was said.
+    pub(crate) const fn is_default_range(&self) -> bool {
+        self.from.is_none() && !self.all
+    }
+
+    pub(crate) fn query(&self, otherwise: Otherwise) -> Result<Query, Failure> {
+        let is_all = self.all || (self.from.is_none() && otherwise == Otherwise::All);
+        // Whoever asks for them by name wants them.
+        let names_reads = |action: &String| action.starts_with("audit.");
+        let is_reads = self.reads || self.action.as_ref().is_some_and(names_reads);
+        let pairs = [
+            ("action", &self.action),
+            ("category", &self.category),
+            ("actor", &self.actor),
+            ("actor_type", &self.actor_type),
+            ("target", &self.target),
+            ("outcome", &self.outcome),
+            ("ip", &self.ip),
+            ("session", &self.session),
+            ("request", &self.request),
+            ("tenant", &self.tenant),
+            ("application", &self.application),
+            ("service", &self.service),
+            ("q", &self.text),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        let given = pairs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let given: Vec<(&str, &str)> = given.collect();
+        // An address may have empty fields of a form; here it is a script whose variable is empty,
+        // which must not get everything.
+        if let Some((name, _)) = given.iter().find(|(_, value)| value.is_empty()) {
+            let flag = flag(name);
+            return Err(Failure::said(format!("{flag} is empty: leave it out")));
         }
-        if let Some(actor) = &self.actor {
-            query = query.actor(actor);
-        }
-        if let Some(outcome) = &self.outcome {
-            query = query.outcome(outcome);
-        }
-        if let Some(session) = &self.session {
-            query = query.session(session);
-        }
-        if let Some(from) = self.from {
-            query = query.from(from);
-        }
-        match self.to {
-            Some(to) => query.to(to),
-            None => query,
-        }
+        let switches = [("range", "all", is_all), ("reads", "1", is_reads)];
+        let switches = switches.into_iter().filter(|(.., is_on)| *is_on);
+        let switches = switches.map(|(name, value, _)| (name, value));
+        Query::from_params(given.into_iter().chain(switches), SystemClock::new().now())
+            .map_err(|error| Failure::said(format!("{}: {}", flag(&error.parameter), error.reason)))
     }
 }
 
-/// So many days before now.
-pub(crate) fn days_ago(days: u64) -> Timestamp {
-    now().saturating_sub(Duration::from_secs(days * 24 * 60 * 60))
-}
-
-fn now() -> Timestamp {
-    SystemClock::new().now()
+fn flag(parameter: &str) -> String {
+    match parameter {
+        "q" => "--text".to_owned(),
+        other => format!("--{}", other.replace('_', "-")),
+    }
 }
 
 /// The hash of a session. The id itself would find nothing, and does not belong on a command line.
@@ -82,84 +144,97 @@ fn session(text: &str) -> Result<String, String> {
     Err("give the hash, not the id: tower-audit session-hash makes it of the id".to_owned())
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
-    time_before(text, now())
-}
-
-/// A time as RFC 3339, a day in UTC, or so long before `now`.
-fn time_before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    if text == "now" {
-        return Ok(now);
-    }
-    if let Some(ago) = duration(text) {
-        return Ok(now.saturating_sub(ago));
-    }
-    let whole = if text.len() == "2026-11-20".len() {
-        format!("{text}T00:00:00Z")
-    } else {
-        text.to_owned()
-    };
-    whole.parse().map_err(|_| {
-        "write 2026-11-20T13:34:01Z, 2026-11-20 for the beginning of that day in UTC, or 30m, 2h, 7d for so long ago"
-            .to_owned()
-    })
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let unit = text.chars().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return None,
-    };
-    let digits = text.strip_suffix(unit)?;
-    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
-    count.checked_mul(seconds).map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        filter: Filter,
+    }
+
+    fn params(args: &[&str]) -> Result<Vec<(&'static str, String)>, String> {
+        let line = Line::try_parse_from([&["x"][..], args].concat());
+        let line = line.map_err(|error| error.to_string())?;
+        let query = line.filter.query(Otherwise::All);
+        query
+            .map(|query| query.params())
+            .map_err(|failure| match failure {
+                Failure::Said(what) => what,
+                Failure::Closed => "closed".to_owned(),
+            })
+    }
+
     #[test]
-    fn times_are_read_as_people_write_them() {
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        for (given, expected) in [
-            ("now", "2026-11-20T12:00:00Z"),
-            ("90s", "2026-11-20T11:58:30Z"),
-            ("30m", "2026-11-20T11:30:00Z"),
-            ("2h", "2026-11-20T10:00:00Z"),
-            ("7d", "2026-11-13T12:00:00Z"),
-            ("2w", "2026-11-06T12:00:00Z"),
-            ("2026-11-01", "2026-11-01T00:00:00Z"),
-            ("2026-11-01T02:00:00+02:00", "2026-11-01T00:00:00Z"),
-            // Longer ago than any record.
-            ("999999999999d", "1970-01-01T00:00:00Z"),
+    fn every_flag_is_the_parameter_of_the_same_name() {
+        let given = params(&[
+            "--action=user.*",
+            "--category=c",
+            "--actor=146",
+            "--actor-type=user",
+            "--target=doc:7",
+            "--outcome=denied",
+            "--ip=2001:DB8::1",
+            "--session=hmac-sha256:k1:9f",
+            "--request=r",
+            "--tenant=t",
+            "--application=a",
+            "--service=s",
+            "--text=x",
+            "--from=2026-11-01",
+            "--to=2026-12-01",
+            "--reads",
+        ]);
+        let expected = [
+            ("from", "2026-11-01T00:00:00.000000Z"),
+            ("to", "2026-12-01T00:00:00.000000Z"),
+            ("action", "user.*"),
+            ("category", "c"),
+            ("actor", "146"),
+            ("actor_type", "user"),
+            ("target", "doc:7"),
+            ("outcome", "denied"),
+            ("ip", "2001:db8::1"),
+            ("session", "hmac-sha256:k1:9f"),
+            ("request", "r"),
+            ("tenant", "t"),
+            ("application", "a"),
+            ("service", "s"),
+            ("q", "x"),
+            ("reads", "1"),
+        ];
+        let expected = expected.map(|(name, value)| (name, value.to_owned()));
+        assert_eq!(given, Ok(expected.to_vec()));
+    }
+
+    #[test]
+    fn reads_are_left_out_unless_asked_for() {
+        let all = || ("range", "all".to_owned());
+        let reads = || ("reads", "1".to_owned());
+        assert_eq!(params(&[]), Ok(vec![all()]));
+        assert_eq!(params(&["--all", "--reads"]), Ok(vec![all(), reads()]));
+        let named = params(&["--action=audit.read"]);
+        assert_eq!(
+            named,
+            Ok(vec![all(), ("action", "audit.read".to_owned()), reads()])
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_the_name_of_its_flag() {
+        for (args, expected) in [
+            (&["--from=yesterday"][..], "--from: write 2026"),
+            (&["--actor-type=robot"], "--actor-type: write user"),
+            (&["--actor="], "--actor is empty"),
+            (&["--text="], "--text is empty"),
+            (&["--session=abc"], "session-hash"),
+            (&["--from=1h", "--all"], "cannot be used with"),
         ] {
-            assert_eq!(
-                time_before(given, now),
-                Ok(expected.parse().unwrap()),
-                "{given}"
-            );
-        }
-        for wrong in [
-            "",
-            "d",
-            "7 d",
-            "-7d",
-            "7y",
-            "yesterday",
-            "2026-13-01",
-            "99999999999999999999d",
-        ] {
-            let read = time_before(wrong, now);
-            assert!(read.is_err(), "{wrong}: {read:?}");
+            let error = params(args).unwrap_err();
+            assert!(error.contains(expected), "{args:?}: {error}");
         }
     }
 }

@@ -12,10 +12,12 @@ mod output;
 mod policy;
 mod query;
 mod replay;
+mod rows;
 mod session_hash;
 mod sink;
 mod stats;
 mod tail;
+mod terminal;
 mod verify;
 
 use std::process::ExitCode;

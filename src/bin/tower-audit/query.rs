@@ -1,46 +1,64 @@
-//! `tower-audit query`, and how records are shown.
+//! `tower-audit query`.
 
-use std::io;
-
+use clap::Args as ClapArgs;
 use tower_audit::{
-    Record,
     clock::RecordId,
-    evidence::leaf_hash,
-    record::{Actor, Target},
-    store::{Query, Store, Stored},
+    store::{Query, Store},
 };
 
 use crate::{
-    args::QueryArgs,
+    args::Limit,
     exit::{End, Failure},
-    filter,
-    output::{Output, clean, fit},
+    filter::{Filter, Otherwise},
+    output::Output,
+    rows::Rows,
+    terminal::Form,
     verify::open,
 };
 
-/// Without `--from` and `--all`.
-const DEFAULT_DAYS: u64 = 7;
+pub(crate) const HELP: &str = "\
+Examples:
+  tower-audit query --store sqlite://audit.db
+  tower-audit query --store sqlite://audit.db --action 'user.*' --outcome denied --from 24h
+  tower-audit query --store sqlite://audit.db --actor 146 --from 2026-11-01 --to 2026-12-01
+  tower-audit query --store sqlite://audit.db --session hmac-sha256:k1:9f…
+  tower-audit query --store sqlite://audit.db --all --limit none | jq -r .action
+  tower-audit query --store sqlite://audit.db --table | less
+
+On a terminal a table; in a pipe or a file one record a line, exactly as it is stored (JSON Lines).
+Times are RFC 3339 (2026-11-20T13:34:01Z), a day in UTC (2026-11-20), or so long ago (30m, 2h, 7d).
+Without --from and --all, the last 7 days. A filter that matches little is searched for in
+stretches, and standard error tells how far the search has come.";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QueryArgs {
+    /// The store to read, such as sqlite://audit.db
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: String,
+    /// At most so many records, or `none` for no limit
+    #[arg(long, value_name = "RECORDS", default_value = "100", value_parser = crate::args::limit)]
+    pub(crate) limit: Limit,
+    /// Stop where the store stops searching; otherwise it goes on to the limit
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
 
 pub(crate) async fn run(args: &QueryArgs, output: &mut Output) -> Result<End, Failure> {
-    let mut query = args.filter.query();
-    let is_default = args.filter.from.is_none() && !args.all;
-    if is_default {
-        query = query.from(filter::days_ago(DEFAULT_DAYS));
-    }
+    let query = args.filter.query(Otherwise::Week)?;
     let store = open(&args.store).await?;
-    let mut rows = Rows::new(args.json);
-    let more = show(&store, query, args.limit.0, &mut rows, output).await?;
+    let mut rows = Rows::new(&args.form);
+    let more = show(&store, query, args, &mut rows, output).await?;
     output.flush()?;
-    if is_default {
-        output.note(&format!(
-            "the last {DEFAULT_DAYS} days; --from or --all for more"
-        ));
+    if args.filter.is_default_range() {
+        output.note("the last 7 days; --from or --all for more");
     }
     if more {
-        output.note(&format!(
-            "the newest {} of more; --limit none for all",
-            rows.shown
-        ));
+        let shown = rows.shown;
+        output.note(&format!("the newest {shown} of more; --limit none for all"));
     }
     Ok(rows.end(output))
 }
@@ -49,11 +67,13 @@ pub(crate) async fn run(args: &QueryArgs, output: &mut Output) -> Result<End, Fa
 async fn show(
     store: &Store,
     query: Query,
-    limit: Option<usize>,
+    args: &QueryArgs,
     rows: &mut Rows,
     output: &mut Output,
 ) -> Result<bool, Failure> {
+    let limit = args.limit.0;
     let mut before: Option<RecordId> = None;
+    let mut is_told = false;
     loop {
         // One more than is wanted tells whether there are more.
         let wanted = limit.map_or(Query::MAX_LIMIT, |limit| {
@@ -70,133 +90,25 @@ async fn show(
             }
             rows.show(stored, output)?;
         }
-        match page.older {
-            Some(next) => before = Some(next),
-            None => return Ok(false),
-        }
-    }
-}
-
-/// Shows records in the form that was asked for.
-#[derive(Debug)]
-pub(crate) struct Rows {
-    json: bool,
-    pub(crate) shown: usize,
-    /// Records whose bytes are not those that were delivered.
-    altered: u64,
-}
-
-impl Rows {
-    pub(crate) const fn new(json: bool) -> Self {
-        Self {
-            json,
-            shown: 0,
-            altered: 0,
-        }
-    }
-
-    pub(crate) fn show(&mut self, stored: &Stored, output: &mut Output) -> io::Result<()> {
-        if leaf_hash(stored.json.as_bytes()) != stored.leaf {
-            self.altered += 1;
-            output.note(&format!(
-                "record {} is not what was delivered: see tower-audit verify --store",
-                stored.id
-            ));
-        }
-        if self.json {
-            // JSON may have line breaks between its parts; ours never does.
-            output.line(&stored.json.replace(['\n', '\r'], " "))?;
-        } else {
-            if self.shown == 0 {
-                output.line(&row(
-                    "TIME", "OUTCOME", "ACTION", "ACTOR", "TARGET", "ADDRESS",
-                ))?;
+        let Some(next) = page.older else {
+            return Ok(false);
+        };
+        before = Some(next);
+        if let Some(until) = page.searched_until {
+            // What was found so far is not held back while the search goes on.
+            output.flush()?;
+            if args.once {
+                output.note(&format!(
+                    "searched back to {until}; go on with --to {until}"
+                ));
+                return Ok(false);
             }
-            output.line(&table_row(stored))?;
-        }
-        self.shown += 1;
-        Ok(())
-    }
-
-    pub(crate) fn end(&self, output: &mut Output) -> End {
-        match self.altered {
-            0 => End::Good,
-            count => {
-                output.note(&format!("{count} of them are not what was delivered"));
-                End::Wrong
+            if !is_told {
+                output.note(&format!(
+                    "few records match: searched back to {until}, going on (--once stops there)"
+                ));
+                is_told = true;
             }
         }
     }
-}
-
-fn table_row(stored: &Stored) -> String {
-    let Ok(record) = Record::from_json(stored.json.as_bytes()) else {
-        let time = stored.id.timestamp().to_string();
-        return row(
-            &time,
-            "",
-            "(not a record of this version)",
-            "",
-            &stored.id.to_string(),
-            "",
-        );
-    };
-    let time = record
-        .timestamp()
-        .unwrap_or_else(|| stored.id.timestamp())
-        .to_string();
-    let outcome = record.outcome.unwrap_or_default();
-    let actor = record.actor.as_ref().map(actor_words).unwrap_or_default();
-    let targets: Vec<String> = record.targets.iter().map(target_words).collect();
-    let address = record
-        .context
-        .ip_address
-        .map(|address| address.to_string())
-        .unwrap_or_default();
-    row(
-        &time,
-        outcome.as_str(),
-        record.action.as_str(),
-        &actor,
-        &targets.join(", "),
-        &address,
-    )
-}
-
-fn actor_words(actor: &Actor) -> String {
-    let name = actor.name.as_deref().or(actor.claimed.as_deref());
-    let id = actor.id.as_deref();
-    match (id, name) {
-        (Some(id), Some(name)) => format!("{id} ({name})"),
-        (Some(only), None) | (None, Some(only)) => only.to_owned(),
-        (None, None) => format!("({})", actor.kind.as_str()),
-    }
-}
-
-fn target_words(target: &Target) -> String {
-    match target.id.as_deref().or(target.name.as_deref()) {
-        Some(id) => format!("{}:{id}", target.kind),
-        None => target.kind.to_string(),
-    }
-}
-
-/// Columns of fixed width, so that they stand below each other while they come; the last may be long.
-fn row(
-    time: &str,
-    outcome: &str,
-    action: &str,
-    actor: &str,
-    target: &str,
-    address: &str,
-) -> String {
-    let line = format!(
-        "{:<27}  {:<9}  {:<28}  {:<28}  {:<32}  {}",
-        fit(time, 27),
-        fit(outcome, 9),
-        fit(action, 28),
-        fit(actor, 28),
-        fit(target, 32),
-        clean(address),
-    );
-    line.trim_end().to_owned()
 }

@@ -2,23 +2,55 @@
 
 use std::time::Duration;
 
-use tower_audit::store::{Query, Store, Stored};
+use clap::Args as ClapArgs;
+use tower_audit::store::{Arrivals, Query, Store, StoreError, Stored};
 
 use crate::{
-    args::TailArgs,
-    exit::{End, Failure},
-    output::Output,
-    query::Rows,
+    exit::{End, Failure, causes},
+    filter::{Filter, Otherwise},
+    output::{Output, clean},
+    rows::Rows,
+    terminal::Form,
     verify::open,
 };
 
-/// How long nothing is asked when nothing arrived.
+pub(crate) const HELP: &str = "\
+Examples:
+  tower-audit tail --store sqlite://audit.db
+  tower-audit tail --store sqlite://audit.db -f --action 'user.*'
+  tower-audit tail --store sqlite://audit.db -f | jq .action
+
+The order is that of arrival in the store: a record that was delivered late, after an outage, is not
+missed, although its time is long past. With -f, a store that does not answer is asked again, after
+half a second at first and half a minute at most; then it goes on where it was.";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TailArgs {
+    /// The store to read, such as sqlite://audit.db
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: String,
+    /// Go on with what arrives, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Begin with so many of those that arrived last, 1000 at most
+    #[arg(long, short = 'n', value_name = "RECORDS", default_value_t = 10)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+/// How long nothing is asked when nothing arrived, and after the first failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// The longest pause after a failure.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
 pub(crate) async fn run(args: &TailArgs, output: &mut Output) -> Result<End, Failure> {
+    let query = args.filter.query(Otherwise::All)?;
     let store = open(&args.store).await?;
-    let query = args.filter.query();
-    let mut rows = Rows::new(args.json);
+    let mut rows = Rows::new(&args.form);
     let after = store.last_arrival().await.map_err(Failure::of)?;
     for stored in latest(&store, &query, after, args.limit).await? {
         rows.show(&stored, output)?;
@@ -30,7 +62,7 @@ pub(crate) async fn run(args: &TailArgs, output: &mut Output) -> Result<End, Fai
     Ok(rows.end(output))
 }
 
-/// Shows what arrives, until the output is closed or the store fails.
+/// Shows what arrives, until the output is closed.
 async fn follow(
     store: &Store,
     query: &Query,
@@ -40,7 +72,8 @@ async fn follow(
 ) -> Result<(), Failure> {
     let query = query.clone().limit(Query::MAX_LIMIT);
     loop {
-        let page = store.follow(&query, after).await.map_err(Failure::of)?;
+        let page = arrivals(store, &query, after, output).await?;
+        // Only what was read moves it, so that an outage leaves no gap and nothing comes twice.
         after = page.next;
         for stored in &page.records {
             rows.show(stored, output)?;
@@ -52,6 +85,37 @@ async fn follow(
     }
 }
 
+/// The next records, asked for until there is an answer.
+async fn arrivals(
+    store: &Store,
+    query: &Query,
+    after: u64,
+    output: &mut Output,
+) -> Result<Arrivals, Failure> {
+    let mut pause = PAUSE;
+    let mut told: Option<String> = None;
+    loop {
+        let error = match store.follow(query, after).await {
+            Ok(page) => {
+                if told.is_some() {
+                    output.note("the store answers again");
+                }
+                return Ok(page);
+            }
+            // Neither becomes right by waiting.
+            Err(error @ (StoreError::Address(_) | StoreError::Pattern(_))) => {
+                return Err(Failure::of(error));
+            }
+            Err(error) => causes(&error),
+        };
+        if told.as_ref() != Some(&error) {
+            output.note(&format!("{}; asking again until it answers", clean(&error)));
+            told = Some(error);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE);
+    }
+}
 /// The last so many that match, up to an arrival, in the order of arrival.
 ///
 /// Looks at more and more of what arrived last, so that without a filter, or with one that matches

@@ -6,6 +6,7 @@ mod policy;
 mod reading;
 mod replay;
 mod session;
+mod shown;
 mod sink;
 mod usage;
 mod verify;
@@ -29,6 +30,34 @@ fn run(args: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs a program on a terminal of so many columns, and prints what came out there.
+const TERMINAL: &str = "
+import fcntl, os, struct, subprocess, sys, termios
+theirs, ours = os.openpty()
+fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[1]), 0, 0))
+child = subprocess.Popen(sys.argv[2:], stdin=ours, stdout=ours, stderr=ours)
+os.close(ours)
+try:
+    while (piece := os.read(theirs, 65536)):
+        sys.stdout.buffer.write(piece)
+except OSError:
+    pass
+sys.exit(child.wait())";
+
+/// What is seen on a terminal of so many columns, with these variables; it must end well.
+fn on_terminal(columns: usize, variables: &[(&str, &str)], args: &[&str]) -> String {
+    let output = Command::new("python3")
+        .args(["-c", TERMINAL, &columns.to_string(), BIN])
+        .args(args)
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout).replace("\r\n", "\n")
 }
 
 /// What it printed, when it ended with this code.
@@ -141,8 +170,11 @@ fn actions(lines: &str) -> Vec<String> {
 
 /// Reads one line of a program that goes on.
 fn next_line(child: &mut Child) -> String {
+    line_of(child.stdout.as_mut().unwrap())
+}
+
+fn line_of(out: &mut impl Read) -> String {
     let mut line = Vec::new();
-    let out = child.stdout.as_mut().unwrap();
     let mut byte = [0];
     while out.read(&mut byte).unwrap() == 1 && byte != *b"\n" {
         line.push(byte[0]);

@@ -44,11 +44,11 @@ fn a_query_filters_pages_and_prints_each_record_exactly() {
         "{lines}"
     );
 
-    let output = run(&["query", "--store", &store, "--outcome", "denied"]);
+    let output = run(&["query", "--store", &store, "--outcome", "denied", "--table"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(out.lines().count(), 2, "{out}");
     assert!(
-        out.starts_with("TIME ") && out.contains("document:7"),
+        out.starts_with("TIME ") && out.contains("⊘ denied") && out.contains("document:7"),
         "{out}"
     );
     assert!(
