@@ -41,40 +41,58 @@ pub(crate) enum SchemaError {
          or let a service deliver to it first"
     )]
     Missing,
-    #[error(
-        "the tables have format {}.{}, older than {}.{}: let a service with this version deliver \
-         to it first, which brings them up to date",
-        .found.major, .found.minor, .known.major, .known.minor
-    )]
-    Older { found: Version, known: Version },
 }
 
 /// What PostgreSQL stores need, oldest first.
 #[cfg(feature = "postgres")]
-pub(crate) const POSTGRES: &[Migration] = &[Migration {
-    number: 1,
-    name: "0001_records",
-    version: Version { major: 1, minor: 0 },
-    sql: include_str!("../../migrations/postgres/0001_records.sql"),
-}];
+pub(crate) const POSTGRES: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "0001_records",
+        version: Version { major: 1, minor: 0 },
+        sql: include_str!("../../migrations/postgres/0001_records.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_retention",
+        version: Version { major: 1, minor: 1 },
+        sql: include_str!("../../migrations/postgres/0002_retention.sql"),
+    },
+];
 
 /// What SQLite stores need, oldest first.
 #[cfg(feature = "sqlite")]
-pub(crate) const SQLITE: &[Migration] = &[Migration {
-    number: 1,
-    name: "0001_records",
-    version: Version { major: 1, minor: 0 },
-    sql: include_str!("../../migrations/sqlite/0001_records.sql"),
-}];
+pub(crate) const SQLITE: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "0001_records",
+        version: Version { major: 1, minor: 0 },
+        sql: include_str!("../../migrations/sqlite/0001_records.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_retention",
+        version: Version { major: 1, minor: 1 },
+        sql: include_str!("../../migrations/sqlite/0002_retention.sql"),
+    },
+];
 
 /// What MySQL and MariaDB stores need, oldest first.
 #[cfg(feature = "mysql")]
-pub(crate) const MYSQL: &[Migration] = &[Migration {
-    number: 1,
-    name: "0001_records",
-    version: Version { major: 1, minor: 0 },
-    sql: include_str!("../../migrations/mysql/0001_records.sql"),
-}];
+pub(crate) const MYSQL: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "0001_records",
+        version: Version { major: 1, minor: 0 },
+        sql: include_str!("../../migrations/mysql/0001_records.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_retention",
+        version: Version { major: 1, minor: 1 },
+        sql: include_str!("../../migrations/mysql/0002_retention.sql"),
+    },
+];
 
 impl Migration {
     /// The statements, for tables with this prefix.
@@ -100,18 +118,14 @@ pub(crate) fn missing(
     Ok(migrations.get(done..).unwrap_or_default())
 }
 
-/// Whether a store with this version can be read as it is.
+/// Whether a store with this version can be read as it is. One with an older minor version can: what
+/// it lacks was added later, and is not asked for.
 pub(crate) fn readable(
     migrations: &'static [Migration],
     found: Option<Version>,
 ) -> Result<(), SchemaError> {
     let found = found.ok_or(SchemaError::Missing)?;
-    if missing(migrations, Some(found))?.is_empty() {
-        Ok(())
-    } else {
-        let known = newest(migrations);
-        Err(SchemaError::Older { found, known })
-    }
+    missing(migrations, Some(found)).map(|_older| ())
 }
 
 /// The version that this program makes.
@@ -146,7 +160,8 @@ mod tests {
     fn a_newer_minor_version_is_used_and_a_newer_major_version_is_not() {
         let cases = [
             ("nothing there", None, Ok(SQLITE.len())),
-            ("the same", Some(version(1, 0)), Ok(0)),
+            ("an older minor", Some(version(1, 0)), Ok(SQLITE.len() - 1)),
+            ("the same", Some(newest(SQLITE)), Ok(0)),
             ("newer minor", Some(version(1, 9)), Ok(0)),
         ];
         for (name, found, expected) in cases {
@@ -158,6 +173,7 @@ mod tests {
             "{error}"
         );
         assert_eq!(readable(SQLITE, None), Err(SchemaError::Missing));
+        assert_eq!(readable(SQLITE, Some(version(1, 0))), Ok(()));
     }
 
     #[test]

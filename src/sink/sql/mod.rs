@@ -26,7 +26,7 @@ use crate::{
         database::{Connection, Database},
         fault::{Fault, OpenError, reason},
         group::Group,
-        migrate::migrate,
+        migrate,
         rows::Row,
         write::{End, WriteError, write},
     },
@@ -88,7 +88,7 @@ impl<D: Database> SqlSink<D> {
 
     async fn open(&self) -> Result<Connection<D>, OpenError> {
         let mut connection = self.database.connect().await?;
-        migrate(&self.database, &mut connection).await?;
+        migrate::make_usable(&self.database, &mut connection).await?;
         Ok(connection)
     }
 
@@ -137,7 +137,9 @@ impl<D: Database> SqlSink<D> {
     async fn concerns(&mut self) -> Result<Vec<String>, SinkError> {
         let mut opened = self.take_connection().await?;
         let concerns = self.database.concerns(&mut opened.connection).await;
-        let concerns = concerns.map_err(|error| self.explain(&error))?;
+        let mut concerns = concerns.map_err(|error| self.explain(&error))?;
+        let older = migrate::concern(&self.database, &mut opened.connection).await;
+        concerns.extend(older.map_err(|error| self.explain(&error))?);
         self.opened = Some(opened);
         Ok(concerns)
     }

@@ -8,13 +8,16 @@ use crate::sql::{
 };
 
 /// Every table, and what a service does with it. Nobody changes or removes a record.
-const RIGHTS: [(&str, &str); 6] = [
+const RIGHTS: [(&str, &str); 9] = [
     ("schema", "SELECT"),
     ("arrival", "SELECT, UPDATE"),
     ("records", "SELECT, INSERT"),
     ("targets", "SELECT, INSERT"),
     ("checkpoints", "SELECT, INSERT"),
     ("trails", "SELECT, INSERT, UPDATE"),
+    ("emptied", "SELECT"),
+    ("holds", "SELECT"),
+    ("prunes", "SELECT"),
 ];
 
 /// What changes nothing that was recorded, wherever it may be done.

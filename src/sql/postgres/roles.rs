@@ -8,7 +8,7 @@ use crate::sql::{
     fault::{OpenError, foreign},
 };
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 10] = [
     "schema",
     "arrival",
     "records",
@@ -16,6 +16,9 @@ const TABLES: [&str; 7] = [
     "targets",
     "checkpoints",
     "trails",
+    "emptied",
+    "holds",
+    "prunes",
 ];
 
 /// What a service's role could change all the same, by whatever it may through somebody else: the

@@ -8,11 +8,11 @@ fn tables_are_made_once_and_are_up_to_date_then() {
     let url = address(&tmp.path().join("audit.db"));
     assert_eq!(
         ended(0, &["migrate", &url]),
-        format!("{url}: format 1.0, made\n")
+        format!("{url}: format 1.1, made\n")
     );
     assert_eq!(
         ended(0, &["migrate", &url]),
-        format!("{url}: format 1.0, up to date\n")
+        format!("{url}: format 1.1, up to date\n")
     );
     assert_eq!(ended(0, &["query", "--store", &url, "--json"]), "");
 }
@@ -49,7 +49,7 @@ fn the_owner_of_a_server_gives_a_role_its_rights() {
         &["migrate", &place.address(), "--service-role", "pg_monitor"],
     );
     let lines: Vec<&str> = out.lines().collect();
-    assert!(lines[0].ends_with("/audit: format 1.0, made"), "{out}");
+    assert!(lines[0].ends_with("/audit: format 1.1, made"), "{out}");
     assert!(
         out.contains("role \"pg_monitor\" may insert and select, no more"),
         "{out}"

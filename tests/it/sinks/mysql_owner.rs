@@ -26,7 +26,7 @@ async fn a_role_inserts_and_selects_and_can_do_no_more() {
     let migrated = tables::migrate(&scratch.url(""), Some(role)).await.unwrap();
     assert_eq!(
         (migrated.before.as_deref(), migrated.now.as_str()),
-        (None, "1.0")
+        (None, "1.1")
     );
     assert!(
         matches!(migrated.done.as_slice(), [one] if one.contains("change only what counts")),

@@ -64,7 +64,7 @@ async fn a_service_without_rights_asks_for_migrate_and_then_only_inserts_and_sel
         .unwrap();
     assert_eq!(
         (made.before.as_deref(), made.now.as_str()),
-        (Some("1.0"), "1.0")
+        (Some("1.1"), "1.1")
     );
 
     sink.deliver(&plain(&origin(1), 0..3)).await.unwrap();
