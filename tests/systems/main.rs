@@ -5,4 +5,6 @@
 //! the steps are left in `target/screenshots`. Run with `cargo test --all-features --test systems`.
 
 #[cfg(test)]
+mod grist;
+#[cfg(test)]
 mod support;

@@ -1,13 +1,23 @@
-//! What the scenarios share: a browser, and what is measured in it.
+//! What the scenarios share: a service, its far ends, a browser, and what is measured in it.
 
 mod axe;
 pub(crate) mod browser;
 mod console;
 mod driver;
+#[path = "../../it/support/hec.rs"]
+#[allow(dead_code, reason = "shared with `it`")]
+pub(crate) mod hec;
 #[path = "../../it/support/project.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod project;
+#[path = "../../it/support/receiver.rs"]
+#[allow(dead_code, reason = "shared with `it`")]
+pub(crate) mod receiver;
+pub(crate) mod service;
 #[path = "../../it/support/services.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod services;
 mod shown;
+#[path = "../../it/support/tls.rs"]
+#[allow(dead_code, reason = "shared with `it`")]
+mod tls;
