@@ -1,1 +1,153 @@
+// What the pages do with a script and can do without: times in the browser's zone, times ago that
+// stay true, live mode, copying. No texts of its own: they come with the page.
+(() => {
+  "use strict";
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const one = (selector, within = document) => within.querySelector(selector);
+  const lang = document.documentElement.lang;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const place = one(".zone");
+  const shown = place?.dataset.zone;
+  const turns = place && !("fixed" in place.dataset) && zone && zone !== shown;
 
+  // Times
+  const style = { dateStyle: "medium", timeStyle: "medium" };
+  const dates = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, style);
+  const ages = new Intl.RelativeTimeFormat(lang);
+  const point = new Intl.NumberFormat(lang).format(1.5)[1];
+  const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+  const turn = (time) => {
+    const at = one(".at", time);
+    if (!turns || !at) return;
+    const fraction = time.classList.contains("precise") ? point + /\.(\d{6})/.exec(time.dateTime)?.[1] : "";
+    at.textContent = dates.format(new Date(time.dateTime)) + fraction;
+  };
+  const age = (time) => {
+    const ago = one(".ago", time);
+    const seconds = Math.floor((Date.now() - new Date(time.dateTime)) / 1000);
+    const unit = units.find(([, length]) => seconds >= length);
+    if (ago && unit) ago.textContent = ages.format(-Math.floor(seconds / unit[1]), unit[0]);
+  };
+  const times = (within) => all("time", within).forEach((time) => { turn(time); age(time); });
+
+  if (turns) {
+    const path = one(".brand").pathname;
+    document.cookie = `tower-audit-tz=${zone}; path=${path}; max-age=31536000; samesite=lax` + (location.protocol === "https:" ? "; secure" : "");
+    const said = one(".times-in", place);
+    said.textContent = said.dataset.text.replace("{}", zone);
+    one("a", place).hidden = false;
+    // The server read the form in its zone; from the next page on it knows the browser's.
+    all("input[data-time]").forEach((input) => {
+      const at = new Date(input.dataset.time);
+      input.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+      const label = one("small", input.parentElement);
+      if (label) label.textContent = label.textContent.replace(shown, zone);
+    });
+  }
+  times(document);
+  setInterval(() => all("time").forEach(age), 15000);
+
+  // A list that is chosen from needs no button.
+  all(".filters select").forEach((select) => select.addEventListener("change", () => select.form.requestSubmit()));
+  // What was left empty does not stand in the address.
+  one(".filters form")?.addEventListener("submit", (event) => {
+    for (const field of event.target.elements) if (field.name && !field.value) field.disabled = true;
+  });
+  addEventListener("pageshow", () => all(".filters :disabled").forEach((field) => { field.disabled = false; }));
+
+  // A click anywhere in a row opens it, unless it ends a selection or meets a link.
+  document.addEventListener("click", (event) => {
+    const link = one("a.row", event.target.closest?.(".log tbody tr") ?? document.createElement("p"));
+    if (!link || event.target.closest("a, button, summary, details") || String(getSelection())) return;
+    if (event.ctrlKey || event.metaKey) open(link.href); else link.click();
+  });
+
+  // Copying
+  all("[data-copy], [data-copy-link]").forEach((button) => {
+    if (!navigator.clipboard) return;
+    button.hidden = false;
+    const word = button.textContent;
+    button.addEventListener("click", async () => {
+      const { copy, copyLink } = button.dataset;
+      await navigator.clipboard.writeText(copy ? document.getElementById(copy).textContent.trim() : new URL(copyLink, location).href);
+      button.textContent = button.dataset.copied;
+      setTimeout(() => { button.textContent = word; }, 2000);
+    });
+  });
+
+  // Live mode
+  const live = one("[data-live]");
+  if (!live || !window.EventSource) return;
+  const MOST_ROWS = 500;
+  const words = live.dataset;
+  const said = one(".said", live);
+  const button = one(".live-pause", live);
+  const pause = button.textContent;
+  let since = words.since;
+  let source = null;
+  let arrived = 0;
+  let wait = 1000;
+
+  const state = (name) => {
+    live.classList.remove("is-on", "is-paused", "is-lost");
+    live.classList.add(`is-${name}`);
+    said.textContent = words[name];
+  };
+  // Many at once are said once.
+  let saying = 0;
+  const announce = () => {
+    saying ||= setTimeout(() => {
+      saying = 0;
+      const form = new Intl.PluralRules(lang).select(arrived) === "one" ? words.one : words.other;
+      said.textContent = form.replace("{}", new Intl.NumberFormat(lang).format(arrived));
+    }, 1000);
+  };
+  const body = () => {
+    const table = one(".listing .log tbody");
+    if (!table) location.reload();
+    return table;
+  };
+  const insert = (event) => {
+    since = event.lastEventId || since;
+    const table = body();
+    if (!table) return;
+    const template = document.createElement("template");
+    // The row is ours, drawn and escaped by the server.
+    template.innerHTML = event.data;
+    const row = template.content.firstElementChild;
+    if (!row || all("tr", table).some((other) => other.dataset.id === row.dataset.id)) return;
+    times(row);
+    row.classList.add("is-new");
+    table.prepend(row);
+    while (table.rows.length > MOST_ROWS) table.lastElementChild.remove();
+    arrived += 1;
+    announce();
+  };
+  const close = () => { source?.close(); source = null; };
+  const connect = () => {
+    close();
+    source = new EventSource(`${words.live}${words.live.includes("?") ? "&" : "?"}since=${encodeURIComponent(since)}`);
+    source.addEventListener("open", () => { wait = 1000; state("on"); });
+    source.addEventListener("record", insert);
+    source.addEventListener("end", () => { close(); button.hidden = true; state("lost"); said.textContent = words.ended; });
+    source.addEventListener("error", () => {
+      state("lost");
+      // A browser gives up after some answers; we ask again, ever more slowly.
+      if (source?.readyState !== EventSource.CLOSED) return;
+      close();
+      setTimeout(() => { if (!live.classList.contains("is-paused")) connect(); }, wait);
+      wait = Math.min(wait * 2, 60000);
+    });
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const paused = live.classList.contains("is-paused");
+    button.textContent = paused ? pause : words.resume;
+    if (paused) { connect(); } else { close(); state("paused"); }
+  });
+  addEventListener("online", () => { if (!source && !live.classList.contains("is-paused")) connect(); });
+  addEventListener("pagehide", close);
+  state("on");
+  connect();
+})();

@@ -218,7 +218,7 @@ impl Fields<'_> {
         };
         html! {
             @for (name, value) in self.listing.link().pairs() {
-                @if !is_asked(name) { input type="hidden" name=(name) value=(value); }
+                @if !is_asked(name) { input type="hidden" name=(text::value(name)) value=(text::value(value)); }
             }
             @if self.table.search.live { input type="hidden" name="live" value="1"; }
         }
@@ -279,17 +279,17 @@ impl Fields<'_> {
     ) -> Markup {
         let list = choices.map(|_| format!("choices-{name}"));
         html! {
-            label.field class=(format!("f-{name}")) {
+            label class=(format!("field f-{name}")) {
                 span { (label) }
-                input type=(kind) name=(name) value=[self.value(name)] placeholder=(hint)
+                input type=(kind) name=(name) value=[self.value(name).map(text::value)] placeholder=(hint)
                     maxlength=(MAX_BYTES) autocomplete="off" spellcheck="false" list=[list.as_deref()];
             }
             @if let (Some(choices), Some(id)) = (choices, &list) {
                 datalist id=(id) {
                     @if name == "action" {
-                        @for noun in nouns(choices) { option value=(format!("{noun}.*")) {} }
+                        @for noun in nouns(choices) { option value=(text::value(&format!("{noun}.*"))) {} }
                     }
-                    @for choice in &choices.values { option value=(choice) {} }
+                    @for choice in &choices.values { option value=(text::value(choice)) {} }
                 }
             }
         }
@@ -328,15 +328,15 @@ impl Fields<'_> {
         let value = self.value(name);
         let is_other = |value: &&str| choices.iter().all(|(choice, _)| choice != value);
         html! {
-            label.field class=(format!("f-{name}")) {
+            label class=(format!("field f-{name}")) {
                 span { (label) }
                 select name=(name) {
                     option value="" { (self.view.words.filters.any) }
                     @if let Some(other) = value.filter(is_other) {
-                        option value=(other) selected { (text::plain(other)) }
+                        option value=(text::value(other)) selected { (text::plain(other)) }
                     }
                     @for (choice, shown) in choices {
-                        option value=(choice) selected[value == Some(choice)] { (shown) }
+                        option value=(text::value(choice)) selected[value == Some(choice)] { (shown) }
                     }
                 }
             }
@@ -358,7 +358,7 @@ impl Fields<'_> {
             .in_zone
             .replace("{}", zone_name(self.view));
         html! {
-            label.field class=(format!("f-{name}")) {
+            label class=(format!("field f-{name}")) {
                 span { (label) " " small { (zone) } }
                 input type="datetime-local" name=(name) step="1"
                     value=[at.map(|at| time::for_field(self.view, at))]

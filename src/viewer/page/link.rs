@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use form_urlencoded::Serializer;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
+};
 
 use crate::viewer::model::{Search, View};
 
@@ -13,6 +15,19 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
+
+/// What a path that came with a request may not hold in an address of ours; it is encoded already.
+const WHOLE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'?')
+    .add(b'#')
+    .add(b'{')
+    .add(b'}')
+    .add(b'\\');
 
 /// An address that is being put together.
 #[derive(Debug, Clone)]
@@ -96,9 +111,17 @@ impl<'a> Link<'a> {
 
     /// The address without parameters.
     pub(super) fn path(&self) -> String {
+        // A browser takes these for steps, however they are encoded: they lead out of the viewer.
+        let is_step = |segment: &str| {
+            let segment: Vec<u8> = percent_decode_str(segment).collect();
+            matches!(&*segment, b"." | b"..")
+        };
+        if self.path.split(['/', '\\']).any(is_step) {
+            return format!("{}/", self.base);
+        }
         // Two slashes would begin the name of another host.
         let path = self.path.trim_start_matches(['/', '\\']);
-        format!("{}/{path}", self.base)
+        format!("{}/{}", self.base, utf8_percent_encode(path, WHOLE))
     }
 
     fn written<'b>(&self, pairs: impl Iterator<Item = (&'b str, &'b str)>) -> String {

@@ -85,11 +85,13 @@ pub(super) fn rows(view: &View<'_>, entries: &[Entry], caption: &str) -> Markup 
                 caption.hidden { (caption) }
                 thead role="rowgroup" {
                     tr role="row" {
-                        @for name in [
-                            fields.time, fields.action, fields.category, fields.outcome,
-                            fields.actor, fields.target, fields.application, fields.ip,
+                        @for (class, name) in [
+                            ("w-time", fields.time), ("w-action", fields.action),
+                            ("w-category", fields.category), ("w-outcome", fields.outcome),
+                            ("w-actor", fields.actor), ("w-target", fields.target),
+                            ("w-application", fields.application), ("w-ip", fields.ip),
                         ] {
-                            th scope="col" role="columnheader" { (name) }
+                            th class=(class) scope="col" role="columnheader" { (name) }
                         }
                     }
                 }

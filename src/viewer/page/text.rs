@@ -33,6 +33,12 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A text as the value of a field. Records hold escapes in place of what is escaped here, so this is
+/// what a search for it must say.
+pub(super) fn value(text: &str) -> Cow<'_, str> {
+    clean(text, IN_FULL).0
+}
+
 fn bounded(text: &str, max_bytes: usize) -> Markup {
     let (text, extent) = clean(text, max_bytes);
     html! { bdi { (text) @if extent == Extent::Cut { "…" } } }

@@ -10,6 +10,8 @@ mod fields;
 mod fr;
 mod locale;
 mod pick;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::{
     fields::{FieldWords, FilterWords},

@@ -1,0 +1,9 @@
+//! Every page, with records of all kinds.
+
+mod hostile;
+mod html;
+mod kept;
+mod pages;
+mod samples;
+
+use super::*;
