@@ -5,7 +5,7 @@ use tower_audit::{clock::Timestamp, store::Reach};
 
 use super::*;
 use crate::support::{
-    batches::START,
+    batches::{START, id},
     project::{read, table as table_of},
 };
 
@@ -183,6 +183,37 @@ async fn a_csv_has_a_header_and_no_manifest_within() {
     assert_eq!(manifest.sha256.as_bytes(), &digest);
     assert_eq!(manifest.columns, Some(Columns::default()));
     assert!(bytes.ends_with(b"\r\n"));
+}
+
+// Trap Q5: everything there was when it began, and nothing that came later.
+#[tokio::test]
+async fn what_arrives_during_an_export_is_not_in_it() {
+    let mut place = many(3000).await;
+    let store = place.store().await;
+    let mut export = begin(&store, Query::new(), ExportFormat::JsonLines).await;
+    let mut bytes = export.next().await.unwrap().unwrap();
+    // Late ones, whose ids are among those that are still to come, and new ones.
+    let late = (0..10).map(|number| {
+        let (old, id) = (
+            id(1).to_string(),
+            id(1).as_u128() + 0xf00 + u128::from(number),
+        );
+        let json = record(1, "late", "")
+            .json
+            .replace(&old, &uuid::Uuid::from_u128(id).to_string());
+        raw(3000 + number, json)
+    });
+    place.put(late.collect()).await;
+    bytes.extend(all(&mut export).await);
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(text.lines().count(), 3001, "3000 records and the manifest");
+    assert!(!text.contains("late"));
+    assert_eq!(
+        (export.manifest().records, export.manifest().upto),
+        (3000, 3000)
+    );
+    let again = exported(&store, Query::new(), ExportFormat::JsonLines).await;
+    assert_eq!(String::from_utf8(again).unwrap().lines().count(), 3011);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower_audit::{
+    evidence::leaf_hash,
     export::{Columns, Export, ExportFormat},
     sink::{Delivery, Sink, SqliteSink},
     store::{Query, Store},
@@ -56,6 +57,11 @@ async fn open(path: &Path) -> Store {
     Store::open(&format!("sqlite://{}", path.display()))
         .await
         .unwrap()
+}
+
+/// A text that is stored as it is, whatever it is.
+fn raw(number: u64, json: String) -> Delivery {
+    Delivery::new(number, leaf_hash(json.as_bytes()), json)
 }
 
 async fn begin(store: &Store, query: Query, format: ExportFormat) -> Export {
