@@ -12,6 +12,7 @@ use tower_audit::{
 use uuid::Uuid;
 
 use crate::{
+    export::{self, ExportArgs},
     filter::OUTCOMES,
     query::{self, QueryArgs},
     sink::{self, SinkCommand},
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     /// Show the records of a store that arrived last, and those that still arrive
     #[command(after_help = tail::HELP)]
     Tail(TailArgs),
+    /// Write records of a store into a file: CSV, JSON or JSON Lines
+    #[command(after_help = export::HELP)]
+    Export(ExportArgs),
     /// Print the hash under which a session stands in the records
     #[command(after_help = SESSION_HASH)]
     SessionHash(SessionHashArgs),

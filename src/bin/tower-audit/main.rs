@@ -5,6 +5,7 @@
 
 mod args;
 mod exit;
+mod export;
 mod filter;
 mod formats;
 mod migrate;
@@ -17,6 +18,7 @@ mod session_hash;
 mod sink;
 mod stats;
 mod tail;
+mod target;
 mod terminal;
 mod verify;
 
@@ -43,6 +45,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Stats(args) => stats::run(&args, output),
         Command::Query(args) => block_on(query::run(&args, output)),
         Command::Tail(args) => block_on(tail::run(&args, output)),
+        Command::Export(args) => block_on(export::run(&args, output)),
         Command::SessionHash(args) => session_hash::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
         Command::Migrate(args) => block_on(migrate::run(&args, output)),

@@ -31,6 +31,11 @@ impl Output {
         self.out.write_all(b"\n")
     }
 
+    /// Bytes of the result, as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
+    }
+
     /// One line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, value).map_err(io::Error::from)?;
@@ -49,16 +54,26 @@ impl Output {
         }
     }
 
+    /// A part of the result that is not for standard output; said even when quiet.
+    pub(crate) fn aside(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+    }
+
     /// Why the command failed; said even when quiet.
     pub(crate) fn fail(&mut self, text: &str) {
         let _ = writeln!(self.err, "tower-audit: {}", clean(text));
+    }
+
+    /// Whether a meter is seen by anybody.
+    pub(crate) fn has_meter(&self) -> bool {
+        !self.quiet && self.err.is_terminal()
     }
 
     /// A line that shows how far long work has come, on a terminal only.
     pub(crate) fn meter(&self, what: &'static str) -> Meter {
         Meter {
             what,
-            is_shown: !self.quiet && self.err.is_terminal(),
+            is_shown: self.has_meter(),
             percent: AtomicU64::new(u64::MAX),
         }
     }
@@ -79,6 +94,13 @@ impl Meter {
         let percent = done.min(of).saturating_mul(100) / of.max(1);
         if self.is_shown && self.percent.swap(percent, Ordering::Relaxed) != percent {
             self.draw(&format!("{} {percent} %", self.what));
+        }
+    }
+
+    /// So many are done, and nobody knows of how many; in steps of a thousand.
+    pub(crate) fn say(&self, done: u64, text: &str) {
+        if self.is_shown && self.percent.swap(done / 1000, Ordering::Relaxed) != done / 1000 {
+            self.draw(&format!("{} {text}", self.what));
         }
     }
 

@@ -63,6 +63,7 @@ fn help_shows_the_way() {
         "stats",
         "query",
         "tail",
+        "export",
         "session-hash",
         "replay",
         "migrate",
