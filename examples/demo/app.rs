@@ -9,14 +9,15 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Mutex;
-use tower_audit::capture::ActorLayer;
+use tower_audit::{capture::ActorLayer, viewer::Viewer};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::{
     admin,
     documents::{self, Document},
-    editing, login, odd,
+    editing, login, odd, reading,
     sessions::{self, Sessions},
+    sign_in,
     users::{User, Users},
 };
 
@@ -39,13 +40,14 @@ const LONGEST: Duration = Duration::from_secs(8);
 /// ```text
 /// AuditLayer → TimeoutLayer → sessions::authenticate → ActorLayer → handler
 /// ```
-pub(crate) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>, viewer: Viewer) -> Router {
     let documents = get(documents::list).post(editing::create);
     let document = get(documents::read)
         .put(editing::update)
         .delete(editing::delete);
     Router::new()
         .route("/login", post(login::login))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/logout", post(login::logout))
         .route("/documents", documents)
         .route("/documents/{id}", document)
@@ -53,6 +55,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/slow", get(odd::slow))
         .route("/panic", post(odd::panic))
         .route("/health", get(odd::health))
+        .nest_service(reading::PATH, viewer)
         // In axum the layer that is added last is outermost.
         .layer(ActorLayer::new(|request| {
             request.extensions.get().map(User::actor)

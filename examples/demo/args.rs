@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use tower_audit::capture::TrustedProxies;
+use tower_audit::{capture::TrustedProxies, clock::Timestamp};
 
 /// A small document service that audits itself into SQLite.
 #[derive(Debug, clap::Parser)]
@@ -34,6 +34,13 @@ pub(crate) struct Args {
         default_value_t = 900
     )]
     session_seconds: u64,
+    /// Makes up so many records of the last 30 days, to have something to look at; only in a new directory
+    #[arg(long, value_name = "RECORDS", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    pub(crate) seed: u32,
+    /// The time at which the trail's clock begins, for pictures: an RFC 3339 time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) clock: Option<Timestamp>,
 }
 
 impl Args {
@@ -41,17 +48,22 @@ impl Args {
         Duration::from_secs(self.session_seconds)
     }
 
+    /// The address of the database, for whoever reads it.
+    pub(crate) fn store(&self) -> String {
+        format!("sqlite://{}", self.dir.join("audit.db").display())
+    }
+
     /// Says where it listens, who may log in, and what to try.
     pub(crate) fn welcome(&self, address: SocketAddr) {
-        let database = self.dir.join("audit.db");
         println!(
             r#"listening on http://{address}
 users: flapjack (password syrup), admin (password butter)
+the audit trail, for admin: http://{address}/audit
 try:
   curl -c cookies -H 'content-type: application/json' -d '{{"user":"flapjack","password":"syrup"}}' http://{address}/login
   curl -b cookies -H 'content-type: application/json' -d '{{"name":"Breakfast plans"}}' http://{address}/documents
-  cargo run --release --features cli -- query --store sqlite://{}"#,
-            database.display()
+  cargo run --release --features cli -- query --store {}"#,
+            self.store()
         );
     }
 }

@@ -9,7 +9,11 @@ use axum::{
 use serde::Deserialize;
 use tower_audit::{Actor, AuditScope};
 
-use crate::{app::Shared, sessions, users::User};
+use crate::{
+    app::{App, Shared},
+    sessions,
+    users::User,
+};
 
 /// The cookie that holds the session's id. The trail only ever has a keyed hash of its value.
 pub(crate) const COOKIE: &str = "sid";
@@ -26,18 +30,25 @@ pub(crate) async fn login(
     scope: AuditScope,
     Json(given): Json<Credentials>,
 ) -> Response {
+    match begin(&app, &scope, given).await {
+        Some(cookie) => [(SET_COOKIE, cookie)].into_response(),
+        None => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
+
+/// Begins a session, if that is the password, and tells who it is; its cookie.
+pub(crate) async fn begin(app: &App, scope: &AuditScope, given: Credentials) -> Option<String> {
     let users = app.users.lock().await;
     let Some(user) = users.verify(&given.user, &given.password) else {
         // Whoever this is, it is not known to be that user.
         scope.actor(Actor::anonymous().claimed(given.user));
         scope.denied("wrong user or password");
-        return StatusCode::UNAUTHORIZED.into_response();
+        return None;
     };
     scope.actor(user.actor());
     let id = app.sessions.lock().await.begin(user.clone());
     // The record takes the session that this sets: it is found together with what follows.
-    let cookie = format!("{COOKIE}={id}; HttpOnly; SameSite=Lax; Path=/");
-    [(SET_COOKIE, cookie)].into_response()
+    Some(format!("{COOKIE}={id}; HttpOnly; SameSite=Lax; Path=/"))
 }
 
 /// `POST /logout`: `user.logout`.

@@ -11,6 +11,8 @@
 //! | handlers say what they act on, and what they change | `editing.rs`, `admin.rs` |
 //! | the actor is told | `users.rs` |
 //! | a job of the system is recorded | `sessions.rs` |
+//! | an administrator, and nobody else, reads the trail in a browser | `reading.rs`, `sign_in.rs` |
+//! | a history is made up, to have something to look at: `--seed 5000` | `seed/mod.rs` |
 //! | operators see health, counters and what is wrong with a sink | `operations.rs` |
 //!
 //! `AUDIT_SINKS` adds sinks: see `docs/operations.md`.
@@ -19,13 +21,17 @@
 mod admin;
 mod app;
 mod args;
+mod clock;
 mod documents;
 mod editing;
 mod failure;
 mod login;
 mod odd;
 mod operations;
+mod reading;
+mod seed;
 mod sessions;
+mod sign_in;
 mod stop;
 mod trail;
 mod users;
@@ -40,22 +46,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::WARN)
-        .init();
+    operations::log();
     let args = args::Args::parse();
     let listener = tokio::net::TcpListener::bind(args.listen).await;
     let listener = listener.map_err(|error| Failure::new(&format!("{}: {error}", args.listen)))?;
+    seed::history(&args).await?;
     let audit = trail::start(&args).await?;
+    let viewer = reading::viewer(&audit, &args).await?;
 
     let app = Arc::new(app::App::default());
-    let job = tokio::spawn(sessions::expire(
-        Arc::clone(&app),
-        audit.clone(),
-        args.session_lasts(),
-    ));
-    let router = app::router(app).layer(trail::layer(&audit, &args));
+    let lasts = args.session_lasts();
+    let job = tokio::spawn(sessions::expire(Arc::clone(&app), audit.clone(), lasts));
+    let router = app::router(app, viewer.clone()).layer(trail::layer(&audit, &args));
     // Outside of the layer: what asks every few seconds is no request that anybody audits.
     let router = router.merge(operations::router(&audit));
 
@@ -63,7 +65,7 @@ async fn main() -> Result<(), Failure> {
     tokio::spawn(operations::tell_of_sinks(audit.clone()));
     // The layer finds the peer's address in what this puts into each request.
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop::signal());
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop::and_close(viewer));
     tokio::select! {
         served = served => served?,
         () = stop::overdue(PATIENCE) => println!("some requests still run; they are not waited for"),
@@ -72,9 +74,6 @@ async fn main() -> Result<(), Failure> {
     job.abort();
     let report = audit.shutdown(PATIENCE).await;
     println!("{report}");
-    if report.in_order {
-        Ok(())
-    } else {
-        Err(Failure::new("the trail was not closed in order"))
-    }
+    let closed = report.in_order.then_some(());
+    closed.ok_or_else(|| Failure::new("the trail was not closed in order"))
 }

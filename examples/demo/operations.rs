@@ -34,3 +34,11 @@ pub(crate) async fn tell_of_sinks(audit: Audit) {
         println!("sink {sink}");
     }
 }
+
+/// Warnings, for whoever runs the demo.
+pub(crate) fn log() {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .init();
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tower_audit::viewer::Viewer;
+
 /// Ends with Ctrl-C, or with the SIGTERM that supervisors send.
 pub(crate) async fn signal() {
     let interrupted = tokio::signal::ctrl_c();
@@ -17,6 +19,12 @@ pub(crate) async fn signal() {
         }
     }
     let _ = interrupted.await;
+}
+
+/// Ends with the signal; live views would keep the server open.
+pub(crate) async fn and_close(viewer: Viewer) {
+    signal().await;
+    viewer.close();
 }
 
 /// Ends when requests had their time after the signal.

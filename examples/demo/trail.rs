@@ -1,30 +1,32 @@
 //! The audit trail: where it is kept, what is recorded, and which actions there are.
 
 use tower_audit::{
-    Audit, AuditLayer, Policy,
+    Audit, AuditBuilder, AuditLayer, Policy,
     capture::{ClientAddress, Session},
     policy::Rule,
     record::{Assurance, Catalogue, CatalogueError, Declaration},
     sink::SqliteSink,
 };
 
-use crate::{args::Args, failure::Failure, login};
+use crate::{args::Args, clock, failure::Failure, login};
 
 pub(crate) async fn start(args: &Args) -> Result<Audit, Failure> {
+    let builder = configured(args)?.clock(clock::Begun::at(args.clock));
+    Ok(builder.start().await?)
+}
+
+pub(crate) fn configured(args: &Args) -> Result<AuditBuilder, Failure> {
     let policy = match &args.policy {
         Some(file) => Policy::from_toml_file(file)?,
         None => Policy::new().rule(Rule::new("health checks").route("/health").skip()),
     };
     // Its directory and its sinks can be said by the environment as well, which wins.
-    let audit = Audit::from_env("demo")
+    Ok(Audit::from_env("demo")
         .version(env!("CARGO_PKG_VERSION"))
         .dir(args.dir.join("journal"))
         .sink("sqlite", SqliteSink::new(args.dir.join("audit.db")))
         .catalogue(catalogue()?)
-        .policy(policy)
-        .start()
-        .await?;
-    Ok(audit)
+        .policy(policy))
 }
 
 /// The layer around all routes.
@@ -42,7 +44,8 @@ fn catalogue() -> Result<Catalogue, CatalogueError> {
     Catalogue::new([
         Declaration::new("user.login")
             .description("Somebody tried to log in, with a password.")
-            .route("POST", "/login"),
+            .route("POST", "/login")
+            .route("POST", "/sign-in"),
         Declaration::new("user.logout")
             .description("A user ended the session.")
             .route("POST", "/logout"),

@@ -43,7 +43,7 @@ impl Users {
 
 impl User {
     pub(crate) fn is_admin(&self) -> bool {
-        self.name == "admin"
+        self.role == "admin"
     }
 
     /// The user as the trail names it. A service has an id that outlives the name.
