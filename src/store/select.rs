@@ -87,7 +87,9 @@ impl Plan {
         let mut sql = Sql::new(self.tables.dialect);
         sql.push("SELECT COUNT(*) FROM (");
         self.select(&mut sql, What::Id, span, true, None);
-        sql.push(&format!(" LIMIT {max}) AS matching"));
+        sql.push(" LIMIT ")
+            .bind(count_of(max))
+            .push(") AS matching");
         sql.done(&[Kind::Number])
     }
 
@@ -116,7 +118,8 @@ impl Plan {
         let mut sql = Sql::new(self.tables.dialect);
         sql.push("SELECT DISTINCT v FROM (");
         self.select(&mut sql, What::Column(column), span, true, None);
-        sql.push(&format!(") AS matching WHERE v IS NOT NULL LIMIT {limit}"));
+        sql.push(") AS matching WHERE v IS NOT NULL LIMIT ");
+        sql.bind(count_of(limit));
         sql.done(&[Kind::Text])
     }
 
@@ -308,9 +311,15 @@ impl Plan {
             Order::Down => " DESC",
             Order::Up => "",
         };
-        sql.push(&format!(" ORDER BY {key}{direction} LIMIT {}", rows.count));
+        sql.push(&format!(" ORDER BY {key}{direction} LIMIT "));
+        sql.bind(count_of(rows.count));
         if rows.behind > 0 {
-            sql.push(&format!(" OFFSET {}", rows.behind));
+            sql.push(" OFFSET ").bind(count_of(rows.behind));
         }
     }
+}
+
+/// Bound, so that few texts differ and the servers know them.
+fn count_of(rows: usize) -> Value {
+    Value::Number(i64::try_from(rows).unwrap_or(i64::MAX))
 }

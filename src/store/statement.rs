@@ -187,7 +187,11 @@ impl Sql {
     fn is_whole(&mut self, column: &str, text: &str) -> &mut Self {
         match self.dialect {
             #[cfg(feature = "mysql")]
-            Dialect::Mysql => self.push(&format!(" AND LENGTH({column}) = {}", text.len())),
+            Dialect::Mysql => {
+                let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+                self.push(&format!(" AND LENGTH({column}) = "));
+                self.bind(Value::Number(length))
+            }
             _ => {
                 let _ = (column, text);
                 self

@@ -42,8 +42,8 @@ use crate::{
 /// How long a server may take to let somebody in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Few statements, each prepared once.
-const PREPARED: usize = 16;
+/// Statements, each prepared once: few that write, and some for each kind of question.
+const PREPARED: usize = 128;
 
 /// How long a program waits for another one that is changing the tables: less than a call may take,
 /// so that the reason is heard.

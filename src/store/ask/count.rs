@@ -33,7 +33,6 @@ pub(in crate::store) async fn count(
     // One more tells whether there are more.
     let most = usize::try_from(max).unwrap_or(usize::MAX).saturating_add(1);
     if plan.is_lead_alone() && !plan.has_doubles() {
-        let most = most.min(i64::MAX.cast_unsigned() as usize);
         let mut rows = reader.link.rows(plan.capped_total(span, most)).await?;
         count.records = rows.pop().map_or(Ok(0), |mut row| row.number())?;
     } else {

@@ -95,9 +95,9 @@ pub(in crate::store) fn leaves_statement(
     sql.bind(Value::Id(*trail.as_bytes()));
     sql.push(" AND number >= ");
     sql.bind(Value::Number(i64::try_from(from).unwrap_or(i64::MAX)));
-    sql.push(&format!(
-        " ORDER BY number LIMIT {}",
-        max_records.min(i32::MAX as usize)
+    sql.push(" ORDER BY number LIMIT ");
+    sql.bind(Value::Number(
+        i64::try_from(max_records).unwrap_or(i64::MAX),
     ));
     let mut kinds = vec![
         Kind::Number,

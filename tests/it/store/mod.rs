@@ -1,6 +1,7 @@
 //! Reading a store: what matches, in which order, and what is told when there is no answer.
 
 mod filters;
+mod model;
 mod places;
 
 use std::{fs, ops::Range, path::Path, time::Duration};
