@@ -43,6 +43,8 @@ mod reach;
 mod select;
 mod span;
 mod statement;
+#[cfg(all(test, feature = "sqlite", feature = "postgres", feature = "mysql"))]
+mod tests;
 mod walk;
 
 use std::{sync::Arc, time::Duration};

@@ -159,4 +159,9 @@ impl Pool {
     pub(super) fn address(&self) -> String {
         self.place.address()
     }
+
+    #[cfg(test)]
+    pub(super) fn into_place(self) -> Place {
+        self.place
+    }
 }

@@ -203,8 +203,61 @@ impl Plan {
         sql.push(" FROM ").push(&from);
     }
 
+    /// The columns of the lead's index and its text at each, where PostgreSQL must be kept to it.
+    ///
+    /// It knows no hints, and where it believes that many records match, it reads all of them in the
+    /// order of their ids instead. The order of a whole row is only that of this index; an equality
+    /// would make its columns constant, and their order any index's.
+    fn whole_rows(&self) -> Option<Vec<(String, &str)>> {
+        if !self.tables.needs_whole_rows() || self.parts() != 1 {
+            return None;
+        }
+        match &self.lead {
+            Lead::Column(column, texts) => {
+                let text = texts.first()?.as_str();
+                Some(vec![(format!("r.{}", column.name), text)])
+            }
+            Lead::Target { types, id } => Some(vec![
+                ("t.type".to_owned(), types.first()?.as_str()),
+                ("t.id".to_owned(), id.as_str()),
+            ]),
+            Lead::Id | Lead::Arrival(..) => None,
+        }
+    }
+
+    fn row_conditions(&self, sql: &mut Sql, columns: &[(String, &str)], span: Span) {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(", ");
+        for (name, _) in columns {
+            // What the index is limited to must be said.
+            sql.push(&format!("{name} IS NOT NULL AND "));
+        }
+        for (and, comparison, number) in [("", ">=", span.low), (" AND ", "<", span.high)] {
+            sql.push(&format!("{and}({names}, {}) {comparison} (", self.key()));
+            for (_, text) in columns {
+                sql.bind(Value::Text((*text).to_owned())).push(", ");
+            }
+            sql.bind(Value::Id(number.to_be_bytes())).push(")");
+        }
+    }
+
     fn conditions(&self, sql: &mut Sql, part: usize, span: Span, also: bool) {
         sql.push(" WHERE ");
+        if let Some(columns) = self.whole_rows() {
+            self.row_conditions(sql, &columns, span);
+        } else {
+            self.lead_conditions(sql, part);
+        }
+        self.id_conditions(sql, span);
+        if also {
+            for also in &self.also {
+                sql.push(" AND ");
+                self.also(sql, also);
+            }
+        }
+    }
+
+    fn lead_conditions(&self, sql: &mut Sql, part: usize) {
         match &self.lead {
             // Each has a condition, so that all others begin with AND.
             Lead::Id => {
@@ -223,6 +276,9 @@ impl Plan {
                 sql.push(" AND r.arrival <= ").bind(Value::Number(*until));
             }
         }
+    }
+
+    fn id_conditions(&self, sql: &mut Sql, span: Span) {
         let is_hidden = matches!(self.lead, Lead::Arrival(..));
         let key = if is_hidden { "r.id" } else { self.key() };
         for (bound, comparison, number) in [
@@ -239,12 +295,6 @@ impl Plan {
                 sql.push(key);
             }
             sql.push(comparison).bind(Value::Id(number.to_be_bytes()));
-        }
-        if also {
-            for also in &self.also {
-                sql.push(" AND ");
-                self.also(sql, also);
-            }
         }
     }
 
@@ -311,7 +361,11 @@ impl Plan {
             Order::Down => " DESC",
             Order::Up => "",
         };
-        sql.push(&format!(" ORDER BY {key}{direction} LIMIT "));
+        sql.push(" ORDER BY ");
+        for (name, _) in self.whole_rows().unwrap_or_default() {
+            sql.push(&format!("{name}{direction}, "));
+        }
+        sql.push(&format!("{key}{direction} LIMIT "));
         sql.bind(count_of(rows.count));
         if rows.behind > 0 {
             sql.push(" OFFSET ").bind(count_of(rows.behind));

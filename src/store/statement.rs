@@ -72,6 +72,16 @@ impl Tables {
         }
     }
 
+    /// Whether the index to follow can only be said by the order of all its columns.
+    pub(super) fn needs_whole_rows(&self) -> bool {
+        match self.dialect {
+            #[cfg(feature = "postgres")]
+            Dialect::Postgres => true,
+            #[cfg(any(feature = "sqlite", feature = "mysql"))]
+            _ => false,
+        }
+    }
+
     /// The record of each target, the targets first.
     pub(super) fn join(&self) -> &'static str {
         match self.dialect {

@@ -7,6 +7,8 @@ mod follow;
 mod histogram;
 mod trails;
 
+#[cfg(test)]
+pub(super) use self::trails::leaves_statement;
 pub(super) use self::{
     browse::{browse, record},
     choices::choices,
@@ -30,7 +32,7 @@ const MAX_PARTS: usize = 100;
 const MAX_VALUES: usize = 900;
 
 /// How a query is answered; none when nothing can match.
-async fn plan(
+pub(super) async fn plan(
     reader: &mut Reader<'_>,
     tables: &Tables,
     query: &Query,

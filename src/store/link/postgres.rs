@@ -19,6 +19,7 @@ use crate::sql::{database::Database as _, fault::OpenError, postgres::PostgresDa
 const SETTINGS: &str = "SELECT set_config('default_transaction_read_only', 'on', false), \
     set_config('plan_cache_mode', 'force_custom_plan', false), \
     set_config('enable_seqscan', 'off', false), \
+    set_config('enable_sort', 'off', false), \
     set_config('enable_bitmapscan', 'off', false), \
     set_config('enable_hashjoin', 'off', false), \
     set_config('enable_mergejoin', 'off', false), \
