@@ -137,7 +137,6 @@ async fn latest(
                 .follow(&query.clone().limit(Query::MAX_LIMIT), after)
                 .await
                 .map_err(Failure::of)?;
-            let is_last = page.records.len() < Query::MAX_LIMIT;
             after = page.next;
             found.extend(
                 page.records
@@ -145,9 +144,6 @@ async fn latest(
                     .filter(|stored| stored.arrival <= last),
             );
             found.drain(..found.len().saturating_sub(limit));
-            if is_last {
-                break;
-            }
         }
         if found.len() >= limit || from == 0 {
             return Ok(found);

@@ -1,8 +1,10 @@
 //! Reading a store: what matches, in which order, and what is told when there is no answer.
 
 mod filters;
+mod follow;
 mod model;
 mod places;
+mod servers;
 
 use std::{fs, ops::Range, path::Path, time::Duration};
 

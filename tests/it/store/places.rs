@@ -13,10 +13,10 @@ pub(crate) struct Place {
     pub(crate) name: &'static str,
     pub(crate) address: String,
     pub(crate) sink: Box<dyn Sink>,
-    _keep: Keep,
+    keep: Keep,
 }
 
-#[expect(dead_code, reason = "only kept until it is dropped")]
+#[expect(dead_code, reason = "most are only kept until they are dropped")]
 enum Keep {
     Dir(TempDir),
     Schema(postgres::Place),
@@ -29,7 +29,7 @@ impl Place {
             name,
             sink: sink::url::parse(&address).unwrap(),
             address,
-            _keep: keep,
+            keep,
         }
     }
 
@@ -51,6 +51,14 @@ impl Place {
             places.push(Self::new("MariaDB", address, Keep::Database(scratch)));
         }
         places
+    }
+
+    /// Where it is, if it is on PostgreSQL.
+    pub(crate) fn schema(&self) -> Option<&postgres::Place> {
+        match &self.keep {
+            Keep::Schema(place) => Some(place),
+            Keep::Dir(_) | Keep::Database(_) => None,
+        }
     }
 
     pub(crate) async fn put(&mut self, batch: &Batch) {
