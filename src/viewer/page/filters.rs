@@ -69,7 +69,7 @@ pub(super) fn form(view: &View<'_>, table: &Table<'_>) -> Markup {
                         (fields.moment("to", words.to))
                     }
                 }
-                div.fields {
+                div.fields.first {
                     @for name in FIRST {
                         @if name != "actor" || listing.actor.is_none() { (fields.field(name)) }
                     }

@@ -30,7 +30,7 @@ pub(super) fn value(view: &View<'_>, value: &Value) -> Markup {
         words: view.words,
         depth: 0,
     }
-    .value(value, &mut left)
+    .value(&Markup::default(), value, &mut left)
 }
 
 #[derive(Clone, Copy)]
@@ -71,34 +71,32 @@ impl Branch {
     }
 
     fn entry(self, name: Option<&str>, value: &Value, left: &mut usize) -> Markup {
-        html! {
-            li {
-                @if let Some(name) = name { span.key { (text::short(name)) } " " }
-                (self.value(value, left))
-            }
-        }
+        let key = html! { @if let Some(name) = name { span.key { (text::short(name)) } " " } };
+        html! { li { (self.value(&key, value, left)) } }
     }
 
-    fn value(self, value: &Value, left: &mut usize) -> Markup {
+    /// A value behind its key; a branch has it in the line that opens it.
+    fn value(self, key: &Markup, value: &Value, left: &mut usize) -> Markup {
         match value {
-            Value::Null => html! { span.null { "null" } },
-            Value::Bool(value) => html! { span.bool { (value) } },
-            Value::Number(number) => html! { span.number { (number) } },
-            Value::String(string) => html! { span.string { (text::full(string)) } },
+            Value::Null => html! { (key) span.null { "null" } },
+            Value::Bool(value) => html! { (key) span.bool { (value) } },
+            Value::Number(number) => html! { (key) span.number { (number) } },
+            Value::String(string) => html! { (key) span.string { (text::full(string)) } },
             Value::Array(values) => {
                 let entries = values.iter().map(|value| (None, value));
-                self.folded(values.len(), left, |branch, left| {
+                self.folded(key, values.len(), left, |branch, left| {
                     branch.entries(entries, values.len(), left)
                 })
             }
             Value::Object(map) => {
-                self.folded(map.len(), left, |branch, left| branch.map(map, left))
+                self.folded(key, map.len(), left, |branch, left| branch.map(map, left))
             }
         }
     }
 
     fn folded(
         self,
+        key: &Markup,
         count: usize,
         left: &mut usize,
         draw: impl FnOnce(Self, &mut usize) -> Markup,
@@ -107,15 +105,16 @@ impl Branch {
         let words = &self.words.detail;
         if self.depth >= MAX_DEPTH {
             let said = self.words.locale.plural(number, words.left_out);
-            return html! { span.left-out { (said) } };
+            return html! { (key) span.left-out { (said) } };
         }
+        let said = self.words.locale.plural(number, words.items);
         let deeper = Self {
             depth: self.depth + 1,
             ..self
         };
         html! {
             details.branch open[count <= OPEN_BELOW] {
-                summary { (self.words.locale.plural(number, words.items)) }
+                summary { (key) span.size { (said) } }
                 (draw(deeper, left))
             }
         }

@@ -132,7 +132,6 @@ pub(super) static GERMAN: Words = Words {
             "{} weiteres Element, siehe JSON im Original",
             "{} weitere Elemente, siehe JSON im Original",
         ),
-        cut_here: "hier gekürzt",
         actor_page: "Akteur",
     },
     sinks: SinkWords {

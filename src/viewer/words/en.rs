@@ -131,7 +131,6 @@ pub(super) static ENGLISH: Words = Words {
             "{} more entry, see the raw JSON",
             "{} more entries, see the raw JSON",
         ),
-        cut_here: "cut here",
         actor_page: "Actor",
     },
     sinks: SinkWords {

@@ -131,7 +131,6 @@ pub(super) static SPANISH: Words = Words {
             "{} elemento más, véase el JSON original",
             "{} elementos más, véase el JSON original",
         ),
-        cut_here: "recortado aquí",
         actor_page: "Actor",
     },
     sinks: SinkWords {

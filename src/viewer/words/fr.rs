@@ -135,7 +135,6 @@ pub(super) static FRENCH: Words = Words {
             "{} autre élément, voir le JSON brut",
             "{} autres éléments, voir le JSON brut",
         ),
-        cut_here: "coupé ici",
         actor_page: "Acteur",
     },
     sinks: SinkWords {

@@ -165,7 +165,6 @@ pub(super) struct DetailWords {
     pub(super) link: &'static str,
     pub(super) items: Plural,
     pub(super) left_out: Plural,
-    pub(super) cut_here: &'static str,
     pub(super) actor_page: &'static str,
 }
 

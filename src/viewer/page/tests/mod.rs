@@ -5,5 +5,3 @@ mod html;
 mod kept;
 mod pages;
 mod samples;
-
-use super::*;
