@@ -234,7 +234,7 @@ fn empty(view: &View<'_>, table: &Table<'_>) -> Markup {
             p { (words.empty_hint) }
             @if search.range != "all" {
                 @let all = listing.link().without("from").without("to").with("range", "all");
-                a.button href=(all.address()) { (words.search_all) }
+                p.ways { a.button href=(all.address()) { (words.search_all) } }
             }
         }
     }
