@@ -24,7 +24,7 @@ const MAX_NAME_CHARS: usize = 64;
 const DEFAULT_RANGE: &str = "7d";
 
 /// Every parameter, in the order in which they are written.
-const NAMES: [&str; 20] = [
+pub(crate) const NAMES: [&str; 20] = [
     "range",
     "from",
     "to",

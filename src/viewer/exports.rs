@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use http::{HeaderMap, header, request::Parts};
+use http::{HeaderMap, Method, header, request::Parts};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    export::{Columns, Export, ExportFormat},
+    export::{Columns, ColumnsError, Export, ExportFormat},
     record::{Outcome, Record},
 };
 
@@ -137,6 +137,20 @@ struct Running {
     _turn: OwnedSemaphorePermit,
 }
 
+/// How an export is to be written.
+fn form(asked: &mut Asked) -> Result<(ExportFormat, Columns), Failure> {
+    let wrong = || Failure::parameter("format", "write csv, json or jsonl");
+    let format = asked.take("format")?.ok_or_else(wrong)?;
+    let format = format.parse().map_err(|_says_the_same| wrong())?;
+    let columns = match asked.take("columns")? {
+        None => Columns::default(),
+        Some(list) => list
+            .parse()
+            .map_err(|error: ColumnsError| Failure::parameter("columns", error.to_string()))?,
+    };
+    Ok((format, columns))
+}
+
 /// Answers with an export.
 pub(super) async fn export(
     shared: &Arc<Shared>,
@@ -148,43 +162,38 @@ pub(super) async fn export(
     if is_cross_site(&parts.headers) {
         return Err(Failure::CrossSite);
     }
-    let params: Vec<_> = asked.pairs().to_vec();
-    let format: ExportFormat = match asked.take("format")? {
-        None => return Err(Failure::parameter("format", "write csv, json or jsonl")),
-        Some(text) => text
-            .parse()
-            .map_err(|_| Failure::parameter("format", "write csv, json or jsonl"))?,
-    };
-    let columns = match asked.take("columns")? {
-        None => Columns::default(),
-        Some(list) => list.parse().map_err(|error: crate::export::ColumnsError| {
-            Failure::parameter("columns", error.to_string())
-        })?,
-    };
+    let mut params = asked.pairs().to_vec();
+    params.retain(|(name, _)| name != "format");
+    let (format, columns) = form(&mut asked)?;
     let now = shared.clock.now();
     let search = asked.search(now, None)?;
     if shared.closing.is_closed() {
         return Err(Failure::Store);
+    }
+    let day = now.to_string();
+    let day = day.split('T').next().unwrap_or_default();
+    let name = format!("attachment; filename=\"audit-{day}.{}\"", format.as_str());
+    let answer = |body| {
+        let answer = Answer::new(media_type(format), body);
+        answer.header(header::CONTENT_DISPOSITION, &name)
+    };
+    if parts.method == Method::HEAD {
+        return Ok(answer(ViewerBody::empty()));
     }
     let turn = Arc::clone(&shared.exports.running).try_acquire_owned();
     let turn = turn.map_err(|_| Failure::TooMany)?;
     let query = search.query.clone().within(reader.reach.clone());
     let export = Export::begin(shared.store.clone(), query, format, columns).await?;
     let id = Uuid::new_v4();
-    let word = format.as_str();
     let past = PastExport {
         at: now,
-        format: word,
-        params: params
-            .into_iter()
-            .filter(|(name, _)| name != "format")
-            .collect(),
+        format: format.as_str(),
+        params,
         state: ExportState::Running(0),
         manifest: None,
     };
-    shared
-        .exports
-        .remember(id, &reader_key(&reader.actor), past);
+    let key = reader_key(&reader.actor);
+    shared.exports.remember(id, &key, past);
     let running = Running {
         shared: Arc::clone(shared),
         pen,
@@ -197,18 +206,9 @@ pub(super) async fn export(
         _turn: turn,
     };
     let body = ViewerBody::pieces(move |outlet| running.run(outlet));
-    let day = now.to_string();
-    let day = day.split('T').next().unwrap_or_default();
-    let manifest = format!(
-        "<{}/exports/{id}>; rel=\"describedby\"",
-        shared.base.as_str()
-    );
-    Ok(Answer::new(media_type(format), body)
-        .header(
-            header::CONTENT_DISPOSITION,
-            &format!("attachment; filename=\"audit-{day}.{word}\""),
-        )
-        .header(header::LINK, &manifest))
+    let base = shared.base.as_str();
+    let manifest = format!("<{base}/exports/{id}>; rel=\"describedby\"");
+    Ok(answer(body).header(header::LINK, &manifest))
 }
 
 const fn media_type(format: ExportFormat) -> &'static str {

@@ -42,6 +42,8 @@ impl Lens {
         let mut asked = Asked::read(&asking.parts.uri).unwrap_or_default();
         let lang = asked.take("lang").ok().flatten();
         let tz = asked.take("tz").ok().flatten();
+        // The links of the page repeat the rest.
+        asked.forget_long();
         let own = Self::new(asking, &asked, lang.clone(), tz);
         own.or_else(|| Self::new(asking, &asked, lang, Some("UTC".to_owned())))
             .unwrap_or_else(|| Self {

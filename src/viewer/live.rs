@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, Method};
 use tokio::{
     sync::watch,
     task::AbortHandle,
@@ -190,6 +190,14 @@ pub(super) async fn stream(
     let search = asked.search(shared.clock.now(), Some(lens.zone()))?;
     let since = last_event(&asking.parts.headers)?.or(since);
     let newest = shared.store.last_arrival().await?;
+    let answer = |body| {
+        let answer = Answer::new("text/event-stream", body);
+        // Proxies that gather an answer before they pass it on would gather this one for ever.
+        answer.header(HeaderName::from_static("x-accel-buffering"), "no")
+    };
+    if asking.parts.method == Method::HEAD {
+        return Ok(answer(ViewerBody::empty()));
+    }
     let seat = shared.live.join(newest)?;
     let mut read = Read::of("live");
     read.filter = search.filter();
@@ -203,10 +211,7 @@ pub(super) async fn stream(
         seat,
         after: since.unwrap_or(newest),
     };
-    let body = ViewerBody::pieces(move |outlet| stream.run(outlet));
-    Ok(Answer::new("text/event-stream", body)
-        // Proxies that gather an answer before they pass it on would gather this one for ever.
-        .header(http::HeaderName::from_static("x-accel-buffering"), "no"))
+    Ok(answer(ViewerBody::pieces(move |outlet| stream.run(outlet))))
 }
 
 /// Where a browser that comes back has been.

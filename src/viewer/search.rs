@@ -96,6 +96,13 @@ impl Asked {
         }
     }
 
+    /// Leaves out what is too long to be anything.
+    pub(super) fn forget_long(&mut self) {
+        let is_short = |text: &str| text.len() <= MAX_VALUE_BYTES;
+        self.pairs
+            .retain(|(name, value)| is_short(name) && is_short(value));
+    }
+
     /// Sets a parameter that the path says, such as the actor of its page.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.pairs.retain(|(key, _)| key != name);
@@ -113,6 +120,13 @@ impl Asked {
         }
     }
 
+    /// The value of a parameter that is still there; none when it is empty.
+    fn value(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.pairs.iter();
+        let found = pairs.find(|(key, value)| key == name && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// The rest, as filters. Times of a form, which have no zone, are those of the reader's.
     pub(super) fn search(
         mut self,
@@ -126,58 +140,49 @@ impl Asked {
                 }
             }
         }
-        let value = |name: &str| {
-            let mut pairs = self.pairs.iter();
-            let found = pairs.find(|(key, value)| key == name && !value.is_empty());
-            found.map(|(_, value)| value.clone())
-        };
-        let limit = value("limit").and_then(|limit| limit.parse().ok());
+        let limit = self.value("limit").and_then(|limit| limit.parse().ok());
         if limit.is_some_and(|limit: usize| limit > MAX_LIMIT) {
             let reason = format!("write a number from 1 to {MAX_LIMIT}");
             return Err(Failure::parameter("limit", reason));
         }
         // Who asks for what reading left by its name wants to see it.
-        let is_of_trail = value("action").is_some_and(|action| action.starts_with("audit."));
-        let reads = value("reads").is_some();
-        let is_custom = value("from").is_some() || value("to").is_some();
-        let range = value("range").unwrap_or_else(|| {
-            let range = if is_custom { "custom" } else { "7d" };
-            range.to_owned()
-        });
-        if is_of_trail && !reads {
+        let action = self.value("action");
+        if action.is_some_and(|action| action.starts_with("audit."))
+            && self.value("reads").is_none()
+        {
             self.set("reads", "1");
         }
-        let given = self.pairs.clone();
-        let query = Query::from_params(self.pairs, now)?;
+        let has_times = self.value("from").or_else(|| self.value("to")).is_some();
+        let range = if has_times {
+            "custom"
+        } else {
+            self.value("range").unwrap_or("7d")
+        };
+        let (range, reads) = (range.to_owned(), self.value("reads").is_some());
+        let query = Query::from_params(self.pairs.iter().cloned(), now)?;
         let canonical = query.params();
         let time = |name: &str| {
             let mut pairs = canonical.iter();
             let found = pairs.find(|(key, _)| *key == name);
             found.and_then(|(_, value)| value.parse().ok())
         };
-        let times = range == "custom";
         let is_filter = |name: &str| match name {
             "range" | "reads" => false,
-            "from" | "to" => times,
+            "from" | "to" => has_times,
             name => !PAGING.contains(&name),
         };
         // In the words of the reader where there are some, so that a relative time stays one.
         let filters = canonical.iter().filter(|(name, _)| is_filter(name));
         let filters = filters.map(|(name, value)| {
-            let own = given
-                .iter()
-                .find(|(key, own)| key == name && !own.is_empty());
-            (
-                *name,
-                own.map_or_else(|| value.clone(), |(_, own)| own.clone()),
-            )
+            let own = self.value(name).unwrap_or(value);
+            (*name, own.to_owned())
         });
         Ok(Search {
             filters: filters.collect(),
             range,
             from: time("from"),
             to: time("to"),
-            reads: reads || is_of_trail,
+            reads,
             live: false,
             limit,
             query,
@@ -256,6 +261,17 @@ mod tests {
         let from = "2026-11-20T00:30:00Z".parse().unwrap();
         assert_eq!((found.from, found.range.as_str()), (Some(from), "custom"));
         assert_eq!(found.filters.len(), 2);
+        // The hours before a time are no range of the form, so the times themselves are told.
+        let found = search("range=24h&to=2026-11-10").unwrap();
+        let times = [
+            ("from", "2026-11-09T00:00:00.000000Z"),
+            ("to", "2026-11-10"),
+        ];
+        let times = times.map(|(name, value)| (name, value.to_owned()));
+        assert_eq!(
+            (found.filters, found.range.as_str()),
+            (times.into(), "custom")
+        );
         let found = search("action=audit.read").unwrap();
         assert!(found.reads && !search("action=auditor.x").unwrap().reads);
         assert_eq!(
