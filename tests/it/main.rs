@@ -136,3 +136,11 @@ mod tracing;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod upkeep;
+#[cfg(test)]
+#[cfg(all(
+    feature = "testing",
+    feature = "axum",
+    feature = "sqlite",
+    feature = "viewer"
+))]
+mod viewer;
