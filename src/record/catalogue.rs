@@ -1,5 +1,8 @@
 //! The actions a service declares, so that people and tests know what there is.
 
+mod markdown;
+mod own;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Assurance, Record};

@@ -22,6 +22,8 @@ mod bad_sinks;
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod bodies;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]

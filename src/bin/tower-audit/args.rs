@@ -12,6 +12,7 @@ use tower_audit::{
 use uuid::Uuid;
 
 use crate::{
+    catalog::{self, CatalogArgs},
     export::{self, ExportArgs},
     filter::OUTCOMES,
     query::{self, QueryArgs},
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     /// Check that nothing in a trail or store was changed, added or removed
     #[command(after_help = VERIFY)]
     Verify(VerifyArgs),
-    /// Show what is in a journal, and how far each sink has come
+    /// Show what is in a journal, and how far each sink has come, or what is in a store
     #[command(after_help = STATS)]
     Stats(StatsArgs),
     /// Show records of a store, newest first
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// Check a policy file, and show what it makes of a request
     #[command(after_help = POLICY)]
     Policy(PolicyArgs),
+    /// List the actions that every trail records, or those that a store has
+    #[command(after_help = catalog::HELP)]
+    Catalog(CatalogArgs),
     /// Show the formats that records are written in, and where each field goes
     #[command(after_help = FORMATS)]
     Formats(FormatsArgs),
@@ -87,8 +91,10 @@ const STATS: &str = "\
 Examples:
   tower-audit stats /var/lib/docs/audit
   tower-audit stats /var/lib/docs/audit --json | jq '.sinks[] | select(.behind > 1000)'
+  tower-audit stats --store sqlite://audit.db
 
-Whether a process holds a trail is found out by asking for its lock for a moment.";
+Whether a process holds a trail is found out by asking for its lock for a moment. Records of a store
+are counted as far as one look goes; the answer says from when on.";
 
 const SESSION_HASH: &str = "\
 Examples:
@@ -161,10 +167,14 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["dir", "store"])))]
 pub(crate) struct StatsArgs {
     /// The base directory of a service's trails, or one trail in it
-    pub(crate) dir: PathBuf,
-    /// Print one line of JSON for each trail
+    pub(crate) dir: Option<PathBuf>,
+    /// A store, such as sqlite://audit.db
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Print one line of JSON for each trail, or for the store
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -4,6 +4,7 @@
 //! changes nothing but what `replay` is told to fill and `migrate` to prepare.
 
 mod args;
+mod catalog;
 mod exit;
 mod export;
 mod filter;
@@ -14,9 +15,11 @@ mod policy;
 mod query;
 mod replay;
 mod rows;
+mod seen;
 mod session_hash;
 mod sink;
 mod stats;
+mod store_stats;
 mod tail;
 mod target;
 mod terminal;
@@ -42,7 +45,15 @@ fn main() -> ExitCode {
 fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
     match args.command {
         Command::Verify(args) => block_on(verify::run(&args, output)),
-        Command::Stats(args) => stats::run(&args, output),
+        Command::Stats(args) => match (&args.dir, &args.store) {
+            (Some(dir), _) => stats::run(dir, args.json, output),
+            (None, store) => block_on(store_stats::run(
+                store.as_deref().unwrap_or_default(),
+                args.json,
+                output,
+            )),
+        },
+        Command::Catalog(args) => block_on(catalog::run(&args, output)),
         Command::Query(args) => block_on(query::run(&args, output)),
         Command::Tail(args) => block_on(tail::run(&args, output)),
         Command::Export(args) => block_on(export::run(&args, output)),

@@ -1,17 +1,18 @@
 //! `tower-audit stats`.
 
+use std::path::Path;
+
 use tower_audit::offline::{self, SinkOverview, TrailOverview};
 
 use crate::{
-    args::StatsArgs,
     exit::{End, Failure},
     output::{Output, clean},
 };
 
-pub(crate) fn run(args: &StatsArgs, output: &mut Output) -> Result<End, Failure> {
-    let trails = offline::trails(&args.dir).map_err(Failure::journal)?;
+pub(crate) fn run(dir: &Path, is_json: bool, output: &mut Output) -> Result<End, Failure> {
+    let trails = offline::trails(dir).map_err(Failure::journal)?;
     for trail in &trails {
-        if args.json {
+        if is_json {
             output.json(trail)?;
         } else {
             show(trail, output)?;

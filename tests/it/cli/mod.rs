@@ -1,5 +1,6 @@
 //! The command, run as people and scripts run it.
 
+mod catalog;
 mod export;
 mod formats;
 mod migrate;

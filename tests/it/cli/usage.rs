@@ -64,6 +64,7 @@ fn help_shows_the_way() {
         "query",
         "tail",
         "export",
+        "catalog",
         "session-hash",
         "replay",
         "migrate",

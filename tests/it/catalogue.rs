@@ -1,0 +1,75 @@
+//! The actions of a trail's own: one list of them, held against the code and the documents.
+
+use std::collections::BTreeSet;
+
+use tower_audit::record::Catalogue;
+
+use crate::support::project::{files, read, root};
+
+/// What makes a record of an action, with the action as its first argument.
+const MAKERS: [&str; 8] = [
+    "about(", "span(", "range(", "system(", "new(", "note(", "change(", "fixed(",
+];
+
+/// The actions of the trail's own that the sources make records of.
+fn made() -> BTreeSet<String> {
+    let mut made = BTreeSet::new();
+    for file in files(&root().join("src"), "rs") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
+        let path = file.display().to_string();
+        if path.contains("/tests") || path.contains("/testing/") {
+            continue;
+        }
+        for (before, action) in literals(code) {
+            if MAKERS
+                .iter()
+                .any(|maker| before.trim_end().ends_with(maker))
+            {
+                made.insert(action);
+            }
+        }
+    }
+    made
+}
+
+/// Every literal that names such an action, and what stands before it.
+fn literals(code: &str) -> impl Iterator<Item = (&str, String)> {
+    code.match_indices("\"audit.").filter_map(|(place, _)| {
+        let (before, literal) = code.split_at(place);
+        let (action, _) = literal[1..].split_once('"')?;
+        let verb = action.strip_prefix("audit.")?;
+        let is_name = !verb.is_empty()
+            && verb
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_file = matches!(verb, "db" | "jsonl");
+        (is_name && !is_file).then(|| (before, action.to_owned()))
+    })
+}
+
+// Trap Q9: what is listed and what is recorded cannot drift apart.
+#[test]
+fn every_action_that_a_trail_records_by_itself_is_declared() {
+    let made = made();
+    assert!(made.len() > 25 && made.contains("audit.start"), "{made:?}");
+    let declared: BTreeSet<String> = Catalogue::own()
+        .iter()
+        .map(|declared| declared.action.as_str().to_owned())
+        .collect();
+    let missing: Vec<_> = made.difference(&declared).collect();
+    assert!(
+        missing.is_empty(),
+        "declare them in src/record/catalogue/own.rs: {missing:?}"
+    );
+}
+
+#[test]
+fn the_reference_in_the_documents_is_that_of_the_code() {
+    let page = read("docs/actions.md");
+    let (_, reference) = page.split_once("\n## ").unwrap();
+    assert_eq!(format!("## {reference}"), Catalogue::own().to_markdown());
+}
