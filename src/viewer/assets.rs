@@ -1,4 +1,4 @@
-//! The style sheet and the script, which everybody may load.
+//! The style sheet, the script and the icon, which everybody may load.
 
 use std::sync::LazyLock;
 
@@ -37,6 +37,7 @@ fn named(name: &str) -> Option<&'static Asset> {
     match name {
         "viewer.css" => Some(&STYLE),
         "viewer.js" => Some(&SCRIPT),
+        "viewer.svg" => Some(&ICON),
         _ => None,
     }
 }
@@ -50,6 +51,8 @@ pub(super) fn version(name: &str) -> &'static str {
 static STYLE: LazyLock<Asset> = LazyLock::new(|| Asset::new("text/css; charset=utf-8", page::CSS));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("text/javascript; charset=utf-8", page::JS));
+
+static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("image/svg+xml", page::ICON));
 
 /// The answer to a file's address; none when there is no such file. `query` is what stands behind
 /// the address: with the hash of the content it is another address for each content.

@@ -32,7 +32,7 @@ pub(super) fn open(view: &View<'_>, section: Section, heading: &str, head: &Mark
             meta name="robots" content="noindex";
             title { (text::plain(heading)) " · " (text::plain(view.title)) }
             link rel="stylesheet" href=(asset(view, "viewer.css"));
-            link rel="icon" href="data:,";
+            link rel="icon" href=(asset(view, "viewer.svg"));
             script src=(asset(view, "viewer.js")) defer {}
             (head)
         }

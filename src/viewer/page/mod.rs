@@ -8,7 +8,7 @@
 //! | `/destinations` | [`destinations`] |
 //! | `/exports` | [`exports`] |
 //! | `/live` | [`row`] for each event |
-//! | `/assets/viewer.css`, `/assets/viewer.js` | [`CSS`], [`JS`] |
+//! | `/assets/viewer.css`, `/assets/viewer.js`, `/assets/viewer.svg` | [`CSS`], [`JS`], [`ICON`] |
 //! | what fails | [`failure`] |
 //!
 //! The first chunk of a page with a histogram leaves its document open, the histogram closes it; no
@@ -52,3 +52,6 @@ pub(super) const CSS: &str = include_str!("../../../assets/viewer.css");
 
 /// The script: `text/javascript; charset=utf-8`.
 pub(super) const JS: &str = include_str!("../../../assets/viewer.js");
+
+/// The icon.
+pub(super) const ICON: &str = include_str!("../../../assets/viewer.svg");

@@ -1,0 +1,4 @@
+//! The viewer in a real browser, in front of a real store that a real layer fills.
+
+mod app;
+mod journey;
