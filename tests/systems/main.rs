@@ -8,3 +8,5 @@
 mod grist;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod viewer;

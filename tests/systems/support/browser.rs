@@ -159,8 +159,8 @@ impl Browser {
             let mut files = files.map(|file| file.expect("a file").path());
             // While it comes, it has another name.
             files.find(|file| {
-                file.extension()
-                    .is_some_and(|is| is != "crdownload" && is != "tmp")
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                !name.starts_with('.') && !name.ends_with(".crdownload")
             })
         };
         self.until("a download is whole", async || whole().is_some())

@@ -3,6 +3,7 @@
 mod axe;
 pub(crate) mod browser;
 mod console;
+pub(crate) mod desk;
 mod driver;
 #[path = "../../it/support/hec.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
