@@ -256,7 +256,8 @@ impl Journey {
     async fn nothing_went_wrong(&self) {
         let said = self.browser.console().await;
         // That the first page was a 403 is said too, and that the sign-in page has no icon.
-        let known = |message: &str| message.contains("status of 403") || message.contains("/favicon.ico");
+        let known =
+            |message: &str| message.contains("status of 403") || message.contains("/favicon.ico");
         let wrong: Vec<_> = said
             .iter()
             .filter(|line| line.level == "SEVERE" && !known(&line.message))

@@ -1,4 +1,5 @@
 //! The viewer in a real browser, in front of a real store that a real layer fills.
 
 mod app;
+mod hostile;
 mod journey;
