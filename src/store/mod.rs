@@ -30,6 +30,7 @@
 mod ask;
 mod cell;
 mod choices;
+mod emptied;
 mod error;
 mod histogram;
 mod lead;

@@ -33,6 +33,8 @@
 mod anchors;
 mod cursors;
 #[cfg(feature = "_sql")]
+mod emptied;
+#[cfg(feature = "_sql")]
 mod excused;
 mod finding;
 mod gaps;

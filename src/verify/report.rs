@@ -46,6 +46,8 @@ pub struct TrailReport {
     pub bytes: u64,
     /// Committed records that are there and hold.
     pub records: u64,
+    /// Records of a store that a prune removed; their leaves are there and count in the tree.
+    pub emptied: u64,
     /// The first number that is there.
     pub first: u64,
     /// The tree over everything that is committed. Absent when nothing is, or when it cannot be
@@ -196,6 +198,9 @@ impl fmt::Display for TrailReport {
                 plural(self.segments, "segment"),
                 self.bytes
             )?;
+        }
+        if self.emptied > 0 {
+            write!(f, ", {} removed by prunes", self.emptied)?;
         }
         if self.first > 0 {
             write!(f, ", from number {} on", self.first)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use crate::{
-    evidence::{Tree, leaf_hash},
+    evidence::{Hash, Tree, leaf_hash},
     record::Record,
     store::{Leaf, Store, StoreError, TrailState},
 };
@@ -13,13 +13,14 @@ use crate::{
 use super::{
     Finding, Kind, Note, NoteKind, Options, Progress, Report, TrailReport, VerifyError,
     anchors::Anchors,
+    emptied::Emptied,
     excused::{Excused, Gap},
     journal::journal,
     twin::Twin,
 };
 
 /// Records that are asked for at a time: a few megabytes at most.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// Checks every trail of which there is something in a store.
 ///
@@ -117,25 +118,25 @@ fn absent(report: &mut Report, options: &Options<'_>, store: &Store) {
     }
 }
 
-fn failed(error: StoreError) -> VerifyError {
+pub(super) fn failed(error: StoreError) -> VerifyError {
     VerifyError::Store(Box::new(error))
 }
 
 /// The walk through one trail of a store, in ascending order of number.
-struct Walk<'a> {
-    store: &'a Store,
-    state: &'a TrailState,
+pub(super) struct Walk<'a> {
+    pub(super) store: &'a Store,
+    pub(super) state: &'a TrailState,
     options: &'a Options<'a>,
     /// The same trail in the journal.
     twin: Option<Twin>,
-    report: TrailReport,
-    anchors: Anchors,
+    pub(super) report: TrailReport,
+    pub(super) anchors: Anchors,
     /// None when numbers are missing before.
-    tree: Option<Tree>,
+    pub(super) tree: Option<Tree>,
     /// The number that comes next.
-    next: u64,
+    pub(super) next: u64,
     gaps: Vec<Gap>,
-    begun: bool,
+    pub(super) begun: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -177,15 +178,23 @@ impl<'a> Walk<'a> {
             let Some(last) = page.last().map(|leaf| leaf.number) else {
                 break;
             };
+            // What was removed before this page was read is in what is read after it.
+            let to = self.state.next.min(last + 1);
+            let mut emptied = Emptied::new(from..to);
             for leaf in page.iter().filter(|leaf| leaf.number < self.state.next) {
+                self.fill(&mut emptied, leaf.number).await?;
+                self.same_as_emptied(&mut emptied, leaf);
                 self.leaf(leaf, excused)?;
             }
+            self.fill(&mut emptied, to).await?;
             self.tell();
             if last >= self.state.next {
                 break;
             }
             from = last + 1;
         }
+        let rest = from.min(self.state.next)..self.state.next;
+        self.fill(&mut Emptied::new(rest), self.state.next).await?;
         if self.next < self.state.next {
             self.gap(self.state.next)?;
         }
@@ -223,7 +232,7 @@ impl<'a> Walk<'a> {
             self.report.records += 1;
             excused.record(&leaf.json);
         }
-        self.same_in_journal(leaf)?;
+        self.same_in_journal(leaf.number, leaf.leaf)?;
         self.anchors.leaf(leaf.number, leaf.leaf, &mut self.report);
         self.next = leaf.number + 1;
         if let Some(tree) = &mut self.tree {
@@ -253,26 +262,20 @@ impl<'a> Walk<'a> {
         computed == leaf.leaf
     }
 
-    fn same_in_journal(&mut self, leaf: &Leaf) -> Result<(), VerifyError> {
+    pub(super) fn same_in_journal(&mut self, number: u64, leaf: Hash) -> Result<(), VerifyError> {
         let Some(twin) = &mut self.twin else {
             return Ok(());
         };
-        if let Some(theirs) = twin
-            .leaf(leaf.number)?
-            .filter(|theirs| *theirs != leaf.leaf)
-        {
-            let what = format!(
-                "the leaf hash is {} here, and {theirs} in the journal",
-                leaf.leaf
-            );
+        if let Some(theirs) = twin.leaf(number)?.filter(|theirs| *theirs != leaf) {
+            let what = format!("the leaf hash is {leaf} here, and {theirs} in the journal");
             self.report
-                .find(Finding::new(Kind::Differs, what).number(leaf.number));
+                .find(Finding::new(Kind::Differs, what).number(number));
         }
         Ok(())
     }
 
     /// Compares what is known about the tree of this size.
-    fn anchor(&mut self) {
+    pub(super) fn anchor(&mut self) {
         let Some(tree) = &self.tree else { return };
         self.anchors.tree(tree, &mut self.report);
         let Some(kept) = self.state.head.filter(|kept| kept.size == tree.size()) else {
@@ -309,14 +312,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The numbers from `next` to `to` (exclusive) are not here.
-    fn gap(&mut self, to: u64) -> Result<(), VerifyError> {
+    pub(super) fn gap(&mut self, to: u64) -> Result<(), VerifyError> {
         let from = std::mem::replace(&mut self.next, to);
         let in_journal = match &mut self.twin {
             Some(twin) => twin.first_in(from, to)?,
             None => None,
         };
         self.tree = None;
-        if !self.begun && in_journal.is_none() {
+        if !self.begun && self.report.emptied == 0 && in_journal.is_none() {
             self.report.first = to;
             let what =
                 format!("numbers below {to} are not here, so that the tree cannot be computed");

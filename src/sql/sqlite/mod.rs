@@ -64,6 +64,11 @@ impl SqliteDatabase {
         self.prefix = prefix;
     }
 
+    /// The name of a table.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     pub(crate) fn busy_timeout(&mut self, timeout: Duration) {
         self.busy_timeout = timeout;
     }

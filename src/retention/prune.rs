@@ -1,0 +1,230 @@
+//! Removing what may go, in small steps.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Plan, Report, Retention, RetentionError, SYSTEM,
+    step::{LOWEST, Walk},
+    tables::{self, Key, Tables, TablesError},
+    walk::time_of,
+};
+use crate::clock::{RecordId, Timestamp};
+
+/// Removes from a store what a policy lets go; places and releases holds.
+///
+/// It writes: on PostgreSQL it needs the login of the tables' owner, on MySQL `DELETE`. Tables of
+/// an older format are brought up to date when it opens them.
+///
+/// Number and leaf of every removed record stay, so that
+/// [`verify::store`](crate::verify::store) computes the same tree as before. Whatever is removed is
+/// noted in the table `audit_prunes` in the same transaction; [`Report::record`] is for the trail.
+#[derive(Debug)]
+pub struct Pruner {
+    pub(super) tables: Box<dyn Tables>,
+    by: String,
+    idle: Duration,
+}
+
+/// How far back the look for a record goes that shows the clock to be right.
+const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Pruner {
+    /// The default of [`idle`](Self::idle): 2 days. A trail writes by itself every day.
+    pub const IDLE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+    /// Opens the store that an address names, for writing: `sqlite://audit.db`,
+    /// `postgres://owner@db/docs`, `mysql://…`.
+    ///
+    /// # Errors
+    ///
+    /// [`RetentionError::Address`] for a mistake in the address, [`RetentionError::Unusable`] when
+    /// the store cannot be reached, or its tables cannot be brought up to date by this user.
+    pub async fn open(address: &str) -> Result<Self, RetentionError> {
+        let mut pruner = Self::at(address)?;
+        let opened = pruner.tables.open().await;
+        opened.map_err(|error| pruner.failed(error))?;
+        Ok(pruner)
+    }
+
+    /// As [`open`](Self::open), connecting when something is asked for.
+    pub(crate) fn at(address: &str) -> Result<Self, RetentionError> {
+        Ok(Self {
+            tables: tables::at(address)?,
+            by: SYSTEM.to_owned(),
+            idle: Self::IDLE,
+        })
+    }
+
+    /// Who prunes, for the records of it. Default: the system.
+    #[must_use]
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = who.into();
+        self
+    }
+
+    /// How long nothing may have been recorded before a prune believes that the clock is wrong, and
+    /// refuses: the newest record that is at least a day old must not be a day and this old.
+    /// Default: [`IDLE`](Self::IDLE).
+    ///
+    /// A machine whose clock jumped years ahead would empty the store otherwise. Longer for a
+    /// service that was off.
+    #[must_use]
+    pub const fn idle(mut self, time: Duration) -> Self {
+        self.idle = time;
+        self
+    }
+
+    /// The store, without secrets.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.tables.address()
+    }
+
+    pub(super) fn failed(&self, error: TablesError) -> RetentionError {
+        RetentionError::Unusable {
+            address: self.tables.address(),
+            reason: error.reason,
+            is_lasting: error.is_lasting,
+        }
+    }
+
+    /// What a prune would remove now. Changes nothing, and is recorded nowhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`prune`](Self::prune).
+    pub async fn plan(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+    ) -> Result<Plan, RetentionError> {
+        let up_to = self.begin(retention, now).await?;
+        let mut walk = Walk::new(self, retention, now).await?;
+        if let Some(up_to) = up_to {
+            walk.plan_parts(up_to).await?;
+            let mut after = LOWEST;
+            while let Some(last) = walk.look(after, up_to).await? {
+                after = last;
+            }
+        }
+        walk.finish(up_to).await
+    }
+
+    /// Removes what may go, in small steps, each a transaction of its own, with pauses in which
+    /// others write. Dropped at any time, it has removed whole steps, and the next one goes on.
+    ///
+    /// `now` is what ages are counted to. A clock that is behind removes less; for one that is
+    /// ahead see [`idle`](Self::idle).
+    ///
+    /// # Errors
+    ///
+    /// [`RetentionError`]: a policy that is wrong, another prune that runs, a clock that cannot be
+    /// believed, a database that fails. What was removed before is noted in the store.
+    pub async fn prune(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+    ) -> Result<Report, RetentionError> {
+        self.prune_while(retention, now, |_removed| true).await
+    }
+
+    /// As [`prune`](Self::prune), and asks before each step whether to go on, with how many records
+    /// were removed so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`prune`](Self::prune).
+    pub async fn prune_while(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+        go_on: impl FnMut(u64) -> bool + Send,
+    ) -> Result<Report, RetentionError> {
+        let up_to = self.begin(retention, now).await?;
+        let locked = self.tables.lock().await;
+        if !locked.map_err(|error| self.failed(error))? {
+            return Err(RetentionError::Busy {
+                address: self.tables.address(),
+            });
+        }
+        let report = self.run(retention, now, up_to, go_on).await;
+        // A connection that is gone has no lock.
+        drop(self.tables.unlock().await);
+        report
+    }
+
+    async fn run(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+        up_to: Option<Key>,
+        mut go_on: impl FnMut(u64) -> bool + Send,
+    ) -> Result<Report, RetentionError> {
+        let before = self.tables.last_policy().await;
+        let before = before.map_err(|error| self.failed(error))?;
+        let by = self.by.clone();
+        let begun = Instant::now();
+        let mut walk = Walk::new(self, retention, now).await?;
+        let mut run = walk.begin_run(by);
+        let mut complete = true;
+        let mut left = Vec::new();
+        if let Some(up_to) = up_to {
+            complete = walk
+                .drop_parts(up_to, &mut run, &mut go_on, &mut left)
+                .await?
+                && walk.remove_all(up_to, &mut run, &mut go_on).await?;
+        }
+        run.complete = complete;
+        run.ended = Some(now.saturating_add(begun.elapsed()));
+        walk.fill(&mut run);
+        let noted = walk.pruner.tables.note(&run).await;
+        noted.map_err(|error| walk.pruner.failed(error))?;
+        let done = walk.finish(up_to).await?;
+        let policy_text = retention.text();
+        Ok(Report {
+            id: run.id,
+            by: run.by,
+            complete,
+            left,
+            previous_policy: before.filter(|(digest, _)| *digest != done.policy),
+            policy_text,
+            done,
+        })
+    }
+
+    /// Checks what must hold before anything is looked at; gives the highest id that can go.
+    async fn begin(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+    ) -> Result<Option<Key>, RetentionError> {
+        retention.check()?;
+        let Some(horizon) = retention.horizon(now) else {
+            return Ok(None);
+        };
+        let settled = now.saturating_sub(SETTLED);
+        let newest = self.newest_up_to(settled).await?;
+        let oldest = self.newest_up_to(horizon).await?;
+        // Without anything that could go there is nothing that a clock could do.
+        let Some(oldest) = oldest else {
+            return Ok(None);
+        };
+        let newest = newest.map(time_of);
+        let earliest = settled.saturating_sub(self.idle);
+        if newest.is_none_or(|newest| newest < earliest) {
+            return Err(RetentionError::Clock {
+                address: self.tables.address(),
+                now,
+                newest,
+                idle: self.idle,
+            });
+        }
+        Ok(Some(oldest))
+    }
+
+    async fn newest_up_to(&mut self, at: Timestamp) -> Result<Option<Key>, RetentionError> {
+        let id = *RecordId::highest_at(at).as_bytes();
+        let found = self.tables.newest_up_to(id).await;
+        found.map_err(|error| self.failed(error))
+    }
+}

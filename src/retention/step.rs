@@ -1,0 +1,290 @@
+//! One way through the records of a store, step by step.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::{
+    Hold, Plan, Pruner, Retention, RetentionError,
+    tables::{self, Key, Removed, Run, TablesError},
+    walk::{Judged, Tally, time_of},
+};
+use crate::clock::Timestamp;
+
+/// The most records that one step looks at, and that it looks at with their texts.
+const PAGE: usize = 1000;
+const PAGE_WITH_TEXTS: usize = 200;
+/// The fewest, when the database is slow.
+const LEAST: usize = 20;
+/// How long a step should take at most; the next one is smaller when it did not.
+const STEP: Duration = Duration::from_millis(50);
+/// At least so long others have the store between two steps, and as long as the step took.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often a step is tried that failed for a reason that passes.
+const TRIES: u32 = 5;
+/// How long is waited before that, times the tries so far.
+const RETRY: Duration = Duration::from_millis(200);
+/// Below every id.
+pub(super) const LOWEST: Key = [0; 16];
+
+/// One way through the records, from the oldest to the newest that can go.
+pub(super) struct Walk<'a> {
+    pub(super) pruner: &'a mut Pruner,
+    retention: &'a Retention,
+    now: Timestamp,
+    holds: Vec<Hold>,
+    tally: Tally,
+    parts: Vec<String>,
+    step: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) async fn new(
+        pruner: &'a mut Pruner,
+        retention: &'a Retention,
+        now: Timestamp,
+    ) -> Result<Self, RetentionError> {
+        let mut holds = pruner.holds().await?;
+        holds.retain(|hold| hold.released.is_none());
+        Ok(Self {
+            tally: Tally::new(retention),
+            pruner,
+            retention,
+            now,
+            holds,
+            parts: Vec::new(),
+            step: PAGE,
+        })
+    }
+
+    pub(super) fn begin_run(&self, by: String) -> Run {
+        Run {
+            id: Uuid::new_v4().to_string(),
+            started: self.now,
+            ended: None,
+            by,
+            digest: self.retention.digest(),
+            policy: self.retention.text(),
+            removed: 0,
+            oldest: None,
+            newest: None,
+            counts: String::new(),
+            complete: false,
+        }
+    }
+
+    pub(super) fn fill(&self, run: &mut Run) {
+        fill(&self.tally, run);
+    }
+
+    async fn page(
+        &mut self,
+        after: Key,
+        up_to: Key,
+    ) -> Result<Vec<tables::Candidate>, RetentionError> {
+        let with_json = !self.holds.is_empty();
+        let most = if with_json { PAGE_WITH_TEXTS } else { PAGE };
+        let limit = self.step.min(most);
+        let mut tries = 0;
+        loop {
+            match self
+                .pruner
+                .tables
+                .page(after, up_to, limit, with_json)
+                .await
+            {
+                Ok(page) => return Ok(page),
+                Err(error) => self.passes(error, &mut tries).await?,
+            }
+        }
+    }
+
+    /// Waits after a failure that passes; gives the error back when it does not.
+    async fn passes(&self, error: TablesError, tries: &mut u32) -> Result<(), RetentionError> {
+        *tries += 1;
+        if error.is_lasting || *tries >= TRIES {
+            return Err(self.pruner.failed(error));
+        }
+        tokio::time::sleep(RETRY * *tries).await;
+        Ok(())
+    }
+
+    /// Counts what would become of the next page; gives the id that it ends with.
+    pub(super) async fn look(
+        &mut self,
+        after: Key,
+        up_to: Key,
+    ) -> Result<Option<Key>, RetentionError> {
+        let page = self.page(after, up_to).await?;
+        let judged = self
+            .tally
+            .judge(&page, self.retention, &self.holds, self.now);
+        self.tally = judged.tally;
+        Ok(page.last().map(|last| last.id))
+    }
+
+    pub(super) async fn remove_all(
+        &mut self,
+        up_to: Key,
+        run: &mut Run,
+        go_on: &mut (impl FnMut(u64) -> bool + Send),
+    ) -> Result<bool, RetentionError> {
+        let mut after = LOWEST;
+        loop {
+            if !go_on(self.tally.removed) {
+                return Ok(false);
+            }
+            let page = self.page(after, up_to).await?;
+            let Some(last) = page.last().map(|last| last.id) else {
+                return Ok(true);
+            };
+            let judged = self
+                .tally
+                .judge(&page, self.retention, &self.holds, self.now);
+            if judged.going.is_empty() {
+                self.tally = judged.tally;
+            } else if !self.remove(judged, run).await? {
+                // There are other holds: the same page again, with them.
+                continue;
+            }
+            after = last;
+        }
+    }
+
+    /// Removes what was judged; false when there are other holds by now.
+    async fn remove(&mut self, judged: Judged, run: &mut Run) -> Result<bool, RetentionError> {
+        let Judged { going, tally } = judged;
+        let mut noted = run.clone();
+        fill(&tally, &mut noted);
+        let mut tries = 0;
+        let begun = Instant::now();
+        loop {
+            let removed = self.pruner.tables.remove(&going, &self.holds, &noted).await;
+            match removed {
+                Ok(Removed::Done) => break,
+                Ok(Removed::Holds(holds)) => {
+                    self.holds = holds;
+                    return Ok(false);
+                }
+                Ok(Removed::Left(reason)) => {
+                    let error = TablesError::lasting(reason);
+                    return Err(self.pruner.failed(error));
+                }
+                Err(error) => self.passes(error, &mut tries).await?,
+            }
+        }
+        self.tally = tally;
+        *run = noted;
+        let took = begun.elapsed();
+        self.step = match took {
+            took if took > STEP => (self.step / 2).max(LEAST),
+            took if took < STEP / 2 => (self.step * 2).min(PAGE),
+            _ => self.step,
+        };
+        tokio::time::sleep(took.max(PAUSE)).await;
+        Ok(true)
+    }
+
+    /// Which parts go as a whole.
+    pub(super) async fn plan_parts(&mut self, up_to: Key) -> Result<(), RetentionError> {
+        for (part, _, _) in self.whole_parts(up_to).await? {
+            self.parts.push(part.name);
+        }
+        Ok(())
+    }
+
+    /// Parts that go as a whole, how many records each has, and the tally with it alone.
+    async fn whole_parts(
+        &mut self,
+        up_to: Key,
+    ) -> Result<Vec<(tables::Part, u64, Vec<tables::Alike>)>, RetentionError> {
+        let parts = self.pruner.tables.parts(up_to).await;
+        let mut whole = Vec::new();
+        for part in parts.map_err(|error| self.pruner.failed(error))? {
+            let alike = self.pruner.tables.alike(&part).await;
+            let alike = alike.map_err(|error| self.pruner.failed(error))?;
+            let count = alike.iter().map(|alike| alike.count).sum();
+            let empty = Tally::new(self.retention);
+            let judged = empty.judge_part(&part, &alike, self.retention, &self.holds, self.now);
+            if judged.is_some() && count > 0 {
+                whole.push((part, count, alike));
+            }
+        }
+        Ok(whole)
+    }
+
+    pub(super) async fn drop_parts(
+        &mut self,
+        up_to: Key,
+        run: &mut Run,
+        go_on: &mut (impl FnMut(u64) -> bool + Send),
+        left: &mut Vec<String>,
+    ) -> Result<bool, RetentionError> {
+        for (part, count, alike) in self.whole_parts(up_to).await? {
+            if !go_on(self.tally.removed) {
+                return Ok(false);
+            }
+            let judged =
+                self.tally
+                    .judge_part(&part, &alike, self.retention, &self.holds, self.now);
+            let Some(tally) = judged else { continue };
+            let mut noted = run.clone();
+            fill(&tally, &mut noted);
+            let dropped = self
+                .pruner
+                .tables
+                .drop_part(&part, count, &self.holds, &noted)
+                .await;
+            match dropped {
+                Ok(Removed::Done) => {
+                    self.tally = tally;
+                    *run = noted;
+                    self.parts.push(part.name);
+                }
+                Ok(Removed::Holds(holds)) => self.holds = holds,
+                Ok(Removed::Left(reason)) => {
+                    left.push(format!(
+                        "the part {} was not dropped: {reason}; its records go one by one",
+                        part.name
+                    ));
+                }
+                Err(error) if error.is_lasting => return Err(self.pruner.failed(error)),
+                Err(error) => left.push(format!(
+                    "the part {} was not dropped: {}",
+                    part.name, error.reason
+                )),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn finish(self, up_to: Option<Key>) -> Result<Plan, RetentionError> {
+        let Self { pruner, tally, .. } = self;
+        let remaining = match tally.oldest_kept {
+            Some(kept) => Some(kept),
+            None => {
+                let above = pruner.tables.oldest_above(up_to.unwrap_or(LOWEST)).await;
+                above.map_err(|error| pruner.failed(error))?
+            }
+        };
+        Ok(Plan {
+            address: pruner.tables.address(),
+            now: self.now,
+            policy: self.retention.digest(),
+            rules: tally.rules,
+            holds: self.holds.len(),
+            removed: tally.removed,
+            oldest: tally.oldest,
+            newest: tally.newest,
+            oldest_remaining: remaining.map(time_of),
+            parts: self.parts,
+        })
+    }
+}
+
+fn fill(tally: &Tally, run: &mut Run) {
+    run.removed = tally.removed;
+    run.oldest = tally.oldest;
+    run.newest = tally.newest;
+    run.counts = tally.counts();
+}
