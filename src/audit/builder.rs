@@ -18,7 +18,7 @@ use super::{
     config::Given,
     keeper::Rhythm,
     listening::Listening,
-    outbox,
+    outbox, retention,
     shutdown::LONGEST,
     start::{StartError, off_the_runtime, start},
 };
@@ -42,6 +42,7 @@ use super::{
 /// | [`catalogue`](Self::catalogue) | empty |
 /// | [`routes`](Self::routes) | none |
 /// | `outbox` (feature `sqlite`) | none |
+/// | `retention` (with a database) | everything is kept |
 /// | [`hash_key`](Self::hash_key) | from `AUDIT_SESSION_KEY` |
 /// | `tracing` (feature `tracing`) | not listened to |
 /// | [`environment`](Self::environment), [`config_file`](Self::config_file) | not read |
@@ -61,6 +62,7 @@ pub struct AuditBuilder {
     pub(super) hash_key: Option<HashKey>,
     pub(super) listening: Listening,
     pub(super) outbox: outbox::Given,
+    pub(super) retention: retention::Given,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) disk: SharedDisk,
@@ -160,6 +162,7 @@ impl AuditBuilder {
             hash_key: None,
             listening: Listening::default(),
             outbox: outbox::Given::default(),
+            retention: retention::Given::default(),
             clock: Arc::new(SystemClock::new()),
             ids: Arc::new(SystemIds::new()),
             disk: Arc::new(StdDisk),

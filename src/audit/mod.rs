@@ -21,6 +21,11 @@ mod outbox;
 #[path = "outbox_off.rs"]
 mod outbox;
 mod prometheus;
+#[cfg(feature = "_sql")]
+mod retention;
+#[cfg(not(feature = "_sql"))]
+#[path = "retention_off.rs"]
+mod retention;
 mod shutdown;
 mod sinks;
 mod start;
@@ -105,6 +110,7 @@ struct Parts {
     delivery: Arc<Supervisor>,
     keeper: KeeperHandle,
     remover: outbox::Remover,
+    keeping: retention::Handle,
     viewers: viewing::Viewers,
     begun: Instant,
 }

@@ -109,6 +109,8 @@ impl Parts {
         // Work that hangs must not cost what was recorded: the disk and the sinks need time too.
         let unfinished = self.journal.refuse(begun + timeout.mul_f64(WORK_SHARE));
         let commit_by = deadline.max(Instant::now() + GRACE);
+        // The step that it is at ends, and what it did is written down.
+        self.keeping.stop(begun + timeout.mul_f64(WORK_SHARE));
         // What happened to the last groups is written down before the keeper goes.
         self.journal.settle(commit_by);
         if self.keeper.stop(commit_by) {

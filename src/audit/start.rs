@@ -73,6 +73,7 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
 pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let builder = config::resolve(builder)?;
     check(&builder)?;
+    builder.retention.check()?;
     let names = builder.names()?;
     let hash_key = key::choose(builder.hash_key.clone(), |name| {
         builder.given.variables.key(name)
@@ -107,12 +108,16 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         .outbox
         .start(&recorder, journal.origin.trail)
         .map_err(StartError::Thread)?;
+    let mut keep = builder.keep;
+    keep.delivered_age = builder.retention.journal().unwrap_or(keep.delivered_age);
+    let keeping = builder.retention.start(&recorder, duties.shared());
+    let keeping = keeping.map_err(StartError::Thread)?;
     let keeper = Keeper {
         base,
         journal: Arc::clone(&journal),
         recorder: recorder.clone(),
         delivery: Arc::clone(&delivery),
-        keep: builder.keep,
+        keep,
         rhythm: builder.rhythm,
         left: opened.left.iter().map(|left| left.dir.clone()).collect(),
         left_overs,
@@ -125,6 +130,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         delivery,
         keeper,
         remover,
+        keeping,
         viewers: super::viewing::Viewers::default(),
         begun: Instant::now(),
     });

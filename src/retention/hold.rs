@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::RetentionError;
 use crate::{
     clock::{RecordId, Timestamp},
+    record::{Record, Target},
     sql::rows::{Party, Row, Text},
 };
 
@@ -245,6 +246,22 @@ impl Hold {
             released: None,
             released_by: None,
         }
+    }
+
+    /// `audit.hold`, or `audit.release` when it was released.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        let (action, by) = match &self.released_by {
+            Some(by) => ("audit.release", by),
+            None => ("audit.hold", &self.by),
+        };
+        let filter = serde_json::from_str::<serde_json::Value>(&self.stored_filter).ok();
+        let record = Record::new(action).actor(super::report::who(by));
+        let record = record.target(Target::new("hold", self.id.clone()));
+        record
+            .detail("filter", filter)
+            .detail("hold_reason", &self.reason)
+            .success()
     }
 
     /// Reads a filter as it is stored.

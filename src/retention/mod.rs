@@ -24,6 +24,7 @@ mod policy;
 mod postgres;
 mod prune;
 mod report;
+mod schedule;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod step;
@@ -37,6 +38,7 @@ pub use self::{
     policy::{Retention, Rule},
     prune::Pruner,
     report::{Plan, Report, RuleCount},
+    schedule::Schedule,
 };
 
 /// Who prunes, when nobody says.

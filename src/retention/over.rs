@@ -265,6 +265,22 @@ macro_rules! tables_over {
                 })
             }
 
+            fn may_remove(&mut self) -> TablesFuture<'_, ()> {
+                Box::pin(async {
+                    let mut connection = match self.take().await {
+                        Ok(connection) => connection,
+                        Err(error) => return Err(self.error(error)),
+                    };
+                    // The lowest id, which nothing has: the right is asked for all the same.
+                    let nothing = [Key::default()];
+                    let text = self.texts.remove_records(nothing.len());
+                    let done = Self::run(text, &nothing, &mut connection).await;
+                    done.map_err(|error| self.error(error.into()))?;
+                    self.connection = Some(connection);
+                    Ok(())
+                })
+            }
+
             fn holds(&mut self) -> TablesFuture<'_, Vec<Hold>> {
                 Box::pin(async {
                     let mut connection = match self.take().await {

@@ -239,6 +239,11 @@ impl Retention {
         self
     }
 
+    /// How long delivered segments of the journal stay, if that is said.
+    pub(crate) const fn delivered_journal(&self) -> Option<Duration> {
+        self.journal
+    }
+
     /// Whether it can be used.
     ///
     /// # Errors

@@ -74,6 +74,16 @@ impl Pruner {
         self
     }
 
+    /// Whether the user of the address may remove records.
+    ///
+    /// # Errors
+    ///
+    /// [`RetentionError::Unusable`] when not.
+    pub async fn may_prune(&mut self) -> Result<(), RetentionError> {
+        let may = self.tables.may_remove().await;
+        may.map_err(|error| self.failed(error))
+    }
+
     /// The store, without secrets.
     #[must_use]
     pub fn address(&self) -> String {
@@ -206,9 +216,9 @@ impl Pruner {
         let newest = self.newest_up_to(settled).await?;
         let oldest = self.newest_up_to(horizon).await?;
         // Without anything that could go there is nothing that a clock could do.
-        let Some(oldest) = oldest else {
+        if oldest.is_none() {
             return Ok(None);
-        };
+        }
         let newest = newest.map(time_of);
         let earliest = settled.saturating_sub(self.idle);
         if newest.is_none_or(|newest| newest < earliest) {
@@ -219,7 +229,7 @@ impl Pruner {
                 idle: self.idle,
             });
         }
-        Ok(Some(oldest))
+        Ok(Some(*RecordId::highest_at(horizon).as_bytes()))
     }
 
     async fn newest_up_to(&mut self, at: Timestamp) -> Result<Option<Key>, RetentionError> {

@@ -118,6 +118,9 @@ pub(super) trait Tables: fmt::Debug + Send {
     /// Lets others prune again.
     fn unlock(&mut self) -> TablesFuture<'_, ()>;
 
+    /// Fails when this user may not remove records.
+    fn may_remove(&mut self) -> TablesFuture<'_, ()>;
+
     /// Every hold, the oldest first.
     fn holds(&mut self) -> TablesFuture<'_, Vec<Hold>>;
 

@@ -55,7 +55,12 @@ async fn emptied(
     if tables.dialect == Dialect::Postgres {
         table.push(")");
     }
-    if reader.link.rows(table.done(&[Kind::Number])).await?.is_empty() {
+    if reader
+        .link
+        .rows(table.done(&[Kind::Number]))
+        .await?
+        .is_empty()
+    {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new(tables.dialect);
@@ -67,8 +72,13 @@ async fn emptied(
     sql.bind(bound(numbers.end));
     let limit = max.min(i32::MAX as usize);
     sql.push(&format!(" ORDER BY number LIMIT {limit}"));
-    let rows = reader.link.rows(sql.done(&[Kind::Number, Kind::Bytes])).await?;
-    let read = rows.into_iter().map(|mut row| Ok((row.number()?, row.hash()?)));
+    let rows = reader
+        .link
+        .rows(sql.done(&[Kind::Number, Kind::Bytes]))
+        .await?;
+    let read = rows
+        .into_iter()
+        .map(|mut row| Ok((row.number()?, row.hash()?)));
     read.collect()
 }
 

@@ -105,6 +105,14 @@ mod requests;
 #[cfg(all(feature = "file", feature = "sqlite"))]
 mod restore;
 #[cfg(test)]
+#[cfg(all(
+    feature = "mysql",
+    feature = "postgres",
+    feature = "sqlite",
+    feature = "toml"
+))]
+mod retention;
+#[cfg(test)]
 #[cfg(feature = "testing")]
 mod scope;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::{
     export::{self, ExportArgs},
     filter::OUTCOMES,
     query::{self, QueryArgs},
+    retention::RetentionCommand,
     sink::{self, SinkCommand},
     tail::{self, TailArgs},
 };
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     /// Make the tables of a database, or bring them up to date, as their owner
     #[command(after_help = MIGRATE)]
     Migrate(MigrateArgs),
+    #[command(flatten)]
+    Retention(RetentionCommand),
     /// Try a sink out, before a service depends on it
     #[command(subcommand, after_help = sink::HELP)]
     Sink(SinkCommand),

@@ -1,7 +1,8 @@
 //! The `tower-audit` command: looks at audit trails and stores from outside.
 //!
 //! It uses the public interface of the crate only, takes no lock that a service could miss, and
-//! changes nothing but what `replay` is told to fill and `migrate` to prepare.
+//! changes nothing but what `replay` is told to fill, `migrate` to prepare, `prune` to remove and
+//! `hold` to keep.
 
 mod args;
 mod catalog;
@@ -9,11 +10,14 @@ mod exit;
 mod export;
 mod filter;
 mod formats;
+mod hold;
 mod migrate;
 mod output;
 mod policy;
+mod prune;
 mod query;
 mod replay;
+mod retention;
 mod rows;
 mod seen;
 mod session_hash;
@@ -60,6 +64,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::SessionHash(args) => session_hash::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
         Command::Migrate(args) => block_on(migrate::run(&args, output)),
+        Command::Retention(command) => block_on(retention::run(&command, output)),
         Command::Policy(args) => policy::run(&args, output),
         Command::Sink(command) => sink::run(&command, output),
         Command::Formats(args) => formats::run(&args, output),

@@ -1,0 +1,76 @@
+//! Retention inside a service: a store is pruned at regular times, and the trail says what was done.
+
+mod thread;
+
+use std::{io, sync::Arc};
+
+pub(super) use self::thread::Handle;
+use super::{Audit, AuditBuilder, keeper::Shared, start::StartError};
+use crate::{
+    capture::Recorder,
+    retention::{Hold, Pruner, Report, Retention, Schedule},
+};
+
+/// What the builder was given.
+#[derive(Debug, Default)]
+pub(super) struct Given(Option<(Retention, Schedule)>);
+
+impl Given {
+    /// Whether it can be used.
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        let Some((retention, schedule)) = &self.0 else {
+            return Ok(());
+        };
+        let wrong = |error: crate::retention::RetentionError| StartError::Config {
+            setting: "retention",
+            reason: error.to_string(),
+        };
+        retention.check().map_err(wrong)?;
+        schedule.check().map_err(wrong)?;
+        Pruner::at(schedule.store()).map(drop).map_err(wrong)
+    }
+
+    /// How long delivered segments of the journal stay, if it says so.
+    pub(super) fn journal(&self) -> Option<std::time::Duration> {
+        self.0
+            .as_ref()
+            .and_then(|(retention, _)| retention.delivered_journal())
+    }
+
+    pub(super) fn start(self, recorder: &Recorder, shared: &Arc<Shared>) -> io::Result<Handle> {
+        match self.0 {
+            None => Ok(Handle::default()),
+            Some((retention, schedule)) => thread::start(retention, schedule, recorder, shared),
+        }
+    }
+}
+
+impl AuditBuilder {
+    /// Removes old records from a store at regular times, and writes down what was removed
+    /// (`audit.prune`). Default: everything is kept. Only with the feature of a database.
+    ///
+    /// When it fails, the trail is [`Degraded`](crate::Health::Degraded) and says why; that the user
+    /// of the store's address may not remove anything is told at the start.
+    pub fn retention(mut self, retention: Retention, schedule: Schedule) -> Self {
+        self.retention = Given(Some((retention, schedule)));
+        self
+    }
+}
+
+impl Audit {
+    /// Writes down a prune that was run elsewhere, as by a [`Pruner`] of this program:
+    /// `audit.prune`, and `audit.retention_changed` when it was another policy than the time before.
+    /// False when the trail does not take records.
+    pub fn record_prune(&self, report: &Report) -> bool {
+        let recorder = &self.parts().recorder;
+        let change = report.change_record().map(|record| recorder.own(record));
+        let prune = recorder.own(report.record());
+        prune.is_some() && change.is_none_or(|change| change.is_some())
+    }
+
+    /// Writes down a hold: `audit.hold`, or `audit.release` for one that was released. False when
+    /// the trail does not take records.
+    pub fn record_hold(&self, hold: &Hold) -> bool {
+        self.parts().recorder.own(hold.record()).is_some()
+    }
+}

@@ -1,0 +1,40 @@
+//! Stands in for retention where no database is built in.
+
+use std::{io, sync::Arc, time::Instant};
+
+use super::{keeper::Shared, start::StartError};
+use crate::capture::Recorder;
+
+/// What the builder was given: nothing.
+#[derive(Debug, Default)]
+pub(super) struct Given {}
+
+/// What prunes: nothing.
+#[derive(Debug)]
+pub(super) struct Handle;
+
+impl Given {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "as where there is something to check"
+    )]
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    pub(super) fn journal(&self) -> Option<std::time::Duration> {
+        None
+    }
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "as where there is something to start"
+    )]
+    pub(super) fn start(self, _: &Recorder, _: &Arc<Shared>) -> io::Result<Handle> {
+        Ok(Handle)
+    }
+}
+
+impl Handle {
+    pub(super) fn stop(&self, _deadline: Instant) {}
+}

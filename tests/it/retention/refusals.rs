@@ -1,0 +1,156 @@
+//! What nothing is removed for: a floor, a clock, another prune, a guard.
+
+use tower_audit::{
+    clock::Timestamp,
+    retention::{Filter, Pruner, Retention, RetentionError, Rule},
+};
+
+use super::{
+    place::{NOW, Place, ago, all, plain},
+    pruned::DAY,
+};
+
+#[tokio::test]
+async fn a_clock_that_jumped_ahead_does_not_empty_a_store() {
+    for place in all() {
+        place.put(plain(0..10, 40)).await;
+        place.put(plain(10..20, 2)).await;
+        let retention = Retention::new().keep(90 * DAY);
+        let mut pruner = place.pruner().await;
+        let later = Timestamp::from_micros(NOW.as_micros() + 3 * 365 * 86_400_000_000);
+        for refused in [
+            pruner.prune(&retention, later).await.unwrap_err(),
+            pruner.plan(&retention, later).await.unwrap_err(),
+        ] {
+            let told = refused.to_string();
+            assert!(matches!(refused, RetentionError::Clock { .. }), "{told}");
+            assert!(told.contains("idle"), "{told}");
+        }
+        // Nor when the machine with that clock has written since.
+        let ahead = plain(20..21, -3 * 365);
+        place.put(ahead).await;
+        let refused = pruner.prune(&retention, later).await.unwrap_err();
+        assert!(matches!(refused, RetentionError::Clock { .. }), "{refused}");
+        assert_eq!(place.numbers().await.len(), 21);
+        // A clock that is behind removes less, and nothing that it should not.
+        let report = pruner.prune(&retention, ago(30, 0)).await.unwrap();
+        assert_eq!(report.done.removed, 0);
+        // It was off for long, and somebody says so.
+        let mut pruner = place.pruner().await.idle(4000 * DAY);
+        let plan = pruner.plan(&retention, later).await.unwrap();
+        assert_eq!(plan.removed, 20, "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_store_and_an_empty_policy_are_no_errors() {
+    for place in all() {
+        let mut pruner = place.pruner().await;
+        let everything = Retention::new();
+        for retention in [everything, Retention::new().keep(90 * DAY)] {
+            let report = pruner.prune(&retention, NOW).await.unwrap();
+            assert_eq!((report.done.removed, report.complete), (0, true));
+            assert_eq!(report.done.oldest_remaining, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_below_its_floor_removes_nothing() {
+    let place = Place::Sqlite(tempfile::tempdir().unwrap());
+    place.put(plain(0..10, 20)).await;
+    place.put(plain(10..12, 2)).await;
+    let low = Rule::action("document.*").unwrap().keep(7 * DAY);
+    let mut pruner = place.pruner().await;
+    let low = Retention::new().rule(low);
+    for refused in [low.clone(), low.clone().floor(7 * DAY)] {
+        let refused = pruner.prune(&refused, NOW).await.unwrap_err();
+        assert!(matches!(refused, RetentionError::Rule { .. }), "{refused}");
+    }
+    assert_eq!(place.numbers().await.len(), 12);
+    let meant = low.dangerous_floor(7 * DAY);
+    let report = pruner.prune(&meant, NOW).await.unwrap();
+    assert_eq!(report.done.removed, 10);
+}
+
+#[tokio::test]
+async fn two_prunes_of_one_store_are_one_too_many() {
+    for place in all() {
+        if matches!(place, Place::Sqlite(_)) {
+            continue;
+        }
+        place.put(plain(0..10, 100)).await;
+        place.put(plain(10..12, 2)).await;
+        let retention = Retention::new().keep(90 * DAY);
+        let address = place.address();
+        let mut others = Vec::new();
+        let mut pruner = place.pruner().await;
+        let report = pruner.prune_while(&retention, NOW, |_removed| {
+            others.push(elsewhere(address.clone(), retention.clone()));
+            true
+        });
+        assert!(report.await.unwrap().complete);
+        assert!(!others.is_empty());
+        for other in others {
+            assert!(
+                matches!(other, Err(RetentionError::Busy { .. })),
+                "{other:?}"
+            );
+        }
+        assert!(elsewhere(address, retention).is_ok(), "the lock is gone");
+    }
+}
+
+/// Prunes on a thread of its own, from within a call that cannot wait.
+fn elsewhere(address: String, retention: Retention) -> Result<u64, RetentionError> {
+    let pruning = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let mut pruner = Pruner::open(&address).await?;
+            let report = pruner.prune(&retention, NOW).await?;
+            Ok(report.done.removed)
+        })
+    });
+    pruning.join().unwrap()
+}
+
+#[tokio::test]
+async fn the_traces_of_pruning_are_guarded() {
+    let Some(server) = crate::support::postgres::place() else {
+        return;
+    };
+    let place = Place::Postgres(server);
+    place.put(plain(0..10, 100)).await;
+    place.put(plain(10..12, 2)).await;
+    let mut pruner = place.pruner().await.by("ann");
+    pruner
+        .prune(&Retention::new().keep(90 * DAY), NOW)
+        .await
+        .unwrap();
+    let filter = Filter::new([("actor", "146")]).unwrap();
+    let hold = pruner.hold(&filter, "case 7", "ann", NOW).await.unwrap();
+    pruner.release(&hold.id, "bob", NOW).await.unwrap();
+    let Place::Postgres(server) = &place else {
+        return;
+    };
+    let told = "SELECT set_config('audit.prune', pg_current_xact_id()::text, true);";
+    for sql in [
+        "DELETE FROM audit_emptied",
+        "UPDATE audit_emptied SET number = number + 1",
+        "TRUNCATE audit_emptied",
+        "DELETE FROM audit_holds",
+        "UPDATE audit_holds SET released = NULL, released_by = NULL",
+        "UPDATE audit_holds SET released_by = 'eve'",
+        "TRUNCATE audit_holds",
+        "DELETE FROM audit_prunes",
+        "UPDATE audit_prunes SET removed = removed + 1",
+        "TRUNCATE audit_prunes",
+    ] {
+        for sql in [sql.to_owned(), format!("{told} {sql}")] {
+            let error = server.try_run(&sql).await.unwrap_err().to_string();
+            assert!(error.contains("never removed"), "{sql}: {error}");
+        }
+    }
+}
