@@ -1,6 +1,6 @@
 //! Stands in for retention where no database is built in.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use super::{keeper::Shared, start::StartError};
 use crate::capture::Recorder;
@@ -16,21 +16,18 @@ pub(super) struct Handle;
 impl Given {
     #[expect(
         clippy::unnecessary_wraps,
+        clippy::unused_self,
         reason = "as where there is something to check"
     )]
     pub(super) fn check(&self) -> Result<(), StartError> {
         Ok(())
     }
 
-    pub(super) fn journal(&self) -> Option<std::time::Duration> {
-        None
-    }
-
     #[expect(
         clippy::unnecessary_wraps,
         reason = "as where there is something to start"
     )]
-    pub(super) fn start(self, _: &Recorder, _: &Arc<Shared>) -> io::Result<Handle> {
+    pub(super) fn start(self, _: &Recorder, _: &Arc<Shared>) -> Result<Handle, StartError> {
         Ok(Handle)
     }
 }

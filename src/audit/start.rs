@@ -73,7 +73,6 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
 pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let builder = config::resolve(builder)?;
     check(&builder)?;
-    builder.retention.check()?;
     let names = builder.names()?;
     let hash_key = key::choose(builder.hash_key.clone(), |name| {
         builder.given.variables.key(name)
@@ -81,9 +80,8 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let duties = Duties::new();
     let base = base(&builder, &duties);
     let opened = open(&base, builder.on_damage)?;
-    let inbox = opened.inbox().clone();
     let recorder = Recorder::new(
-        inbox,
+        opened.inbox().clone(),
         Arc::clone(&builder.clock),
         Arc::clone(&builder.ids),
         builder.service,
@@ -108,16 +106,13 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
         .outbox
         .start(&recorder, journal.origin.trail)
         .map_err(StartError::Thread)?;
-    let mut keep = builder.keep;
-    keep.delivered_age = builder.retention.journal().unwrap_or(keep.delivered_age);
-    let keeping = builder.retention.start(&recorder, duties.shared());
-    let keeping = keeping.map_err(StartError::Thread)?;
+    let keeping = builder.retention.start(&recorder, duties.shared())?;
     let keeper = Keeper {
         base,
         journal: Arc::clone(&journal),
         recorder: recorder.clone(),
         delivery: Arc::clone(&delivery),
-        keep,
+        keep: builder.keep,
         rhythm: builder.rhythm,
         left: opened.left.iter().map(|left| left.dir.clone()).collect(),
         left_overs,
@@ -172,6 +167,7 @@ fn check(builder: &AuditBuilder) -> Result<(), StartError> {
             setting: "policy",
             reason: error.to_string(),
         })?;
+    builder.retention.check()?;
     let settings = &builder.settings;
     let wrong = |setting, reason: &str| {
         Err(StartError::Config {

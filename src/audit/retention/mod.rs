@@ -2,7 +2,7 @@
 
 mod thread;
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 pub(super) use self::thread::Handle;
 use super::{Audit, AuditBuilder, keeper::Shared, start::StartError};
@@ -30,17 +30,13 @@ impl Given {
         Pruner::at(schedule.store()).map(drop).map_err(wrong)
     }
 
-    /// How long delivered segments of the journal stay, if it says so.
-    pub(super) fn journal(&self) -> Option<std::time::Duration> {
-        self.0
-            .as_ref()
-            .and_then(|(retention, _)| retention.delivered_journal())
-    }
-
-    pub(super) fn start(self, recorder: &Recorder, shared: &Arc<Shared>) -> io::Result<Handle> {
+    pub(super) fn start(self, recorder: &Recorder, shared: &Arc<Shared>) -> Result<Handle, StartError> {
         match self.0 {
             None => Ok(Handle::default()),
-            Some((retention, schedule)) => thread::start(retention, schedule, recorder, shared),
+            Some((retention, schedule)) => {
+                let started = thread::start(retention, schedule, recorder, shared);
+                started.map_err(StartError::Thread)
+            }
         }
     }
 }
@@ -51,7 +47,13 @@ impl AuditBuilder {
     ///
     /// When it fails, the trail is [`Degraded`](crate::Health::Degraded) and says why; that the user
     /// of the store's address may not remove anything is told at the start.
+    ///
+    /// What the policy says of the journal replaces the age of
+    /// [`keep_delivered`](Self::keep_delivered); what is said later wins.
     pub fn retention(mut self, retention: Retention, schedule: Schedule) -> Self {
+        if let Some(age) = retention.delivered_journal() {
+            self.keep.delivered_age = age;
+        }
         self.retention = Given(Some((retention, schedule)));
         self
     }
@@ -61,6 +63,7 @@ impl Audit {
     /// Writes down a prune that was run elsewhere, as by a [`Pruner`] of this program:
     /// `audit.prune`, and `audit.retention_changed` when it was another policy than the time before.
     /// False when the trail does not take records.
+    #[must_use = "whether it is in the trail"]
     pub fn record_prune(&self, report: &Report) -> bool {
         let recorder = &self.parts().recorder;
         let change = report.change_record().map(|record| recorder.own(record));
@@ -70,6 +73,7 @@ impl Audit {
 
     /// Writes down a hold: `audit.hold`, or `audit.release` for one that was released. False when
     /// the trail does not take records.
+    #[must_use = "whether it is in the trail"]
     pub fn record_hold(&self, hold: &Hold) -> bool {
         self.parts().recorder.own(hold.record()).is_some()
     }

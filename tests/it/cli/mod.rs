@@ -7,6 +7,7 @@ mod migrate;
 mod policy;
 mod reading;
 mod replay;
+mod retention;
 mod session;
 mod shown;
 mod sink;

@@ -6,4 +6,18 @@ mod model;
 mod place;
 mod pruned;
 mod refusals;
+#[cfg(feature = "testing")]
+mod service;
 mod upgrade;
+
+/// The page for operators shows a policy that can be used.
+#[test]
+fn the_policy_on_the_page_is_one() {
+    let page = include_str!("../../../docs/retention.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (policy, _) = rest.split_once("```").unwrap();
+    let retention = tower_audit::retention::Retention::from_toml(policy).unwrap();
+    let text = retention.text();
+    assert!(text.contains("keep action \"document.*\" for 90d"), "{text}");
+    assert!(text.contains("keep the rest for 365d\nfloor 30d"), "{text}");
+}
