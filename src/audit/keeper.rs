@@ -49,6 +49,8 @@ pub(super) struct Shared {
     concerns: Mutex<Vec<(&'static str, String)>>,
     ended: Mutex<bool>,
     ending: Condvar,
+    /// Whether a store's hold may be about what lies in the journal.
+    is_held: AtomicBool,
 }
 
 /// The queue between the journal and the keeper, made before either.
@@ -90,6 +92,19 @@ impl Shared {
         let mut concerns = self.concerns.lock().unwrap_or_else(PoisonError::into_inner);
         concerns.retain(|(about, _)| *about != subject);
         concerns.extend(reasons.into_iter().map(|reason| (subject, reason)));
+    }
+
+    /// Says whether there are holds on the store of this trail, as far as is known.
+    #[cfg_attr(
+        not(feature = "_sql"),
+        expect(dead_code, reason = "holds are in databases")
+    )]
+    pub(super) fn hold(&self, is_held: bool) {
+        self.is_held.store(is_held, Ordering::Release);
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Acquire)
     }
 
     fn end(&self) {

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{keeper::Shared, start::StartError};
-use crate::capture::Recorder;
+use super::{builder::SinkToAdd, keeper::Shared, start::StartError};
+use crate::{capture::Recorder, journal::Base};
 
 /// What the builder was given: nothing.
 #[derive(Debug, Default)]
@@ -27,7 +27,13 @@ impl Given {
         clippy::unnecessary_wraps,
         reason = "as where there is something to start"
     )]
-    pub(super) fn start(self, _: &Recorder, _: &Arc<Shared>) -> Result<Handle, StartError> {
+    pub(super) fn start(
+        self,
+        _: &Recorder,
+        _: &Arc<Shared>,
+        _: &Base,
+        _: &[SinkToAdd],
+    ) -> Result<Handle, StartError> {
         Ok(Handle)
     }
 }

@@ -96,17 +96,20 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
 
     let journal = Arc::new(opened.journal);
     let delivery = Arc::new(deliver(&builder.disk, &builder.clock, &recorder, &journal));
+    let shared = duties.shared();
+    let keeping = builder
+        .retention
+        .start(&recorder, shared, &base, &builder.sinks)?;
     for (name, sink) in names.into_iter().zip(builder.sinks) {
         delivery
             .add_sink(name, sink.sink, sink.options)
             .map_err(StartError::Thread)?;
     }
-    raise(duties.shared(), &facts.volume, &opened.left);
+    raise(shared, &facts.volume, &opened.left);
     let (remover, left_overs) = builder
         .outbox
         .start(&recorder, journal.origin.trail)
         .map_err(StartError::Thread)?;
-    let keeping = builder.retention.start(&recorder, duties.shared())?;
     let keeper = Keeper {
         base,
         journal: Arc::clone(&journal),

@@ -55,6 +55,7 @@ impl Upkeep {
         let segments = prune::inventory(disk, dir)
             .map_err(|error| format!("cannot list the journal: {error}"))?;
         let keep = within_volume(keeper.keep, disk.space(dir).ok().map(|space| space.total));
+        let keep = while_held(keep, shared.is_held());
         let Some(delivered_below) = self.delivered_below(keeper) else {
             return Ok(());
         };
@@ -126,6 +127,18 @@ impl Upkeep {
         self.warned = level;
         let reason = (level > 0).then(|| format!("undelivered records use {percent} % of {limit} bytes; past it the oldest are missed"));
         shared.concern("capacity", reason);
+    }
+}
+
+/// While the store has holds nothing goes for its age. Its bytes stay bounded: a full disk would cost
+/// what is yet to be recorded, and what goes is delivered, and held there.
+fn while_held(keep: Keep, is_held: bool) -> Keep {
+    if !is_held {
+        return keep;
+    }
+    Keep {
+        delivered_age: Duration::MAX,
+        ..keep
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`hold`]: what is kept whatever a policy says, and whether a record is among it.
 //! - [`prune`]: a [`Pruner`] goes through a store from the oldest record on, judges each ([`walk`]),
 //!   and removes in small steps ([`step`]) what may go. A [`Plan`] says what it would do.
+//! - [`beside`]: dead letters and rotated files, which go as whole files.
 //! - [`holding`]: placing and releasing holds.
 //! - [`tables`] is what that asks of a database; [`texts`] and [`over`] are the same for all, and
 //!   [`sqlite`], [`postgres`], [`mysql`] what is not.
@@ -11,6 +12,7 @@
 //! In doubt a record stays: when a hold cannot be read, when a clock cannot be believed, when a
 //! record came into a part that was about to go.
 
+mod beside;
 mod error;
 #[cfg(feature = "toml")]
 mod file;
@@ -32,6 +34,7 @@ mod tables;
 mod texts;
 mod walk;
 
+pub(crate) use self::beside::Beside;
 pub use self::{
     error::RetentionError,
     hold::{Filter, Hold},

@@ -24,7 +24,7 @@
 //! ascending order of number within one.
 
 #[cfg(feature = "file")]
-mod file;
+pub(crate) mod file;
 #[cfg(feature = "_http")]
 mod http;
 mod named;

@@ -2,12 +2,14 @@
 
 mod thread;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 pub(super) use self::thread::Handle;
-use super::{Audit, AuditBuilder, keeper::Shared, start::StartError};
+use super::{Audit, AuditBuilder, builder::SinkToAdd, keeper::Shared, start::StartError};
 use crate::{
     capture::Recorder,
+    disk::SharedDisk,
+    journal::Base,
     retention::{Hold, Pruner, Report, Retention, Schedule},
 };
 
@@ -30,15 +32,49 @@ impl Given {
         Pruner::at(schedule.store()).map(drop).map_err(wrong)
     }
 
-    pub(super) fn start(self, recorder: &Recorder, shared: &Arc<Shared>) -> Result<Handle, StartError> {
-        match self.0 {
-            None => Ok(Handle::default()),
-            Some((retention, schedule)) => {
-                let started = thread::start(retention, schedule, recorder, shared);
-                started.map_err(StartError::Thread)
-            }
-        }
+    pub(super) fn start(
+        self,
+        recorder: &Recorder,
+        shared: &Arc<Shared>,
+        base: &Base,
+        sinks: &[SinkToAdd],
+    ) -> Result<Handle, StartError> {
+        let Some((retention, schedule)) = self.0 else {
+            return Ok(Handle::default());
+        };
+        // Until the store says that there are none, there may be holds.
+        shared.hold(true);
+        let keeping = Keeping {
+            retention,
+            schedule,
+            recorder: recorder.clone(),
+            shared: Arc::clone(shared),
+            disk: Arc::clone(&base.disk),
+            dir: base.dir.clone(),
+            files: files(sinks),
+        };
+        thread::start(keeping).map_err(StartError::Thread)
     }
+}
+
+/// What the thread works with.
+struct Keeping {
+    retention: Retention,
+    schedule: Schedule,
+    recorder: Recorder,
+    shared: Arc<Shared>,
+    disk: SharedDisk,
+    /// The base directory of the trails.
+    dir: PathBuf,
+    /// The files of file sinks.
+    files: Vec<PathBuf>,
+}
+
+/// The files that sinks write to, whose rotated ones lie beside them.
+fn files(sinks: &[SinkToAdd]) -> Vec<PathBuf> {
+    let of_files = sinks.iter().filter(|sink| sink.sink.kind() == "file");
+    let path = |sink: &SinkToAdd| Some(PathBuf::from(sink.sink.address().strip_prefix("file://")?));
+    of_files.filter_map(path).collect()
 }
 
 impl AuditBuilder {

@@ -9,12 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::Keeping;
 use crate::{
-    audit::keeper::Shared,
-    capture::Recorder,
     clock::Timestamp,
     record::{Fault, Record},
-    retention::{Pruner, Retention, RetentionError, Schedule},
+    retention::{Beside, Hold, Pruner, RetentionError},
 };
 
 /// How often the clock is looked at.
@@ -71,56 +70,45 @@ impl Drop for Ending {
 }
 
 /// Starts the thread.
-pub(super) fn start(
-    retention: Retention,
-    schedule: Schedule,
-    recorder: &Recorder,
-    shared: &Arc<Shared>,
-) -> io::Result<Handle> {
+pub(super) fn start(keeping: Keeping) -> io::Result<Handle> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let ends = Arc::new(Ends::default());
-    let keeping = Keeping {
-        retention,
-        schedule,
-        recorder: recorder.clone(),
-        shared: Arc::clone(shared),
+    let routine = Routine {
+        keeping,
         ends: Arc::clone(&ends),
         told: None,
     };
     let thread = std::thread::Builder::new().name("audit-retention".into());
     thread.spawn(move || {
-        let _ending = Ending(Arc::clone(&keeping.ends));
-        keeping.run(&runtime);
+        let _ending = Ending(Arc::clone(&routine.ends));
+        routine.run(&runtime);
         runtime.shutdown_background();
     })?;
     Ok(Handle(Some(ends)))
 }
 
-struct Keeping {
-    retention: Retention,
-    schedule: Schedule,
-    recorder: Recorder,
-    shared: Arc<Shared>,
+struct Routine {
+    keeping: Keeping,
     ends: Arc<Ends>,
     /// The failure that was recorded last: it is told once, not every day.
     told: Option<String>,
 }
 
-impl Keeping {
+impl Routine {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
         self.look(runtime);
-        let mut from = self.recorder.now();
-        let mut next = self.schedule.next(from);
+        let mut from = self.keeping.recorder.now();
+        let mut next = self.keeping.schedule.next(from);
         while self.waits() {
-            let now = self.recorder.now();
+            let now = self.keeping.recorder.now();
             if now < from {
                 // The clock was put back: what is due is counted from where it is now.
-                next = self.schedule.next(now);
+                next = self.keeping.schedule.next(now);
             } else if now >= next {
                 self.prune(runtime, now);
-                next = self.schedule.next(self.recorder.now());
+                next = self.keeping.schedule.next(self.keeping.recorder.now());
             }
             from = now;
         }
@@ -140,39 +128,45 @@ impl Keeping {
 
     /// Whether this user may prune at all: said now, and not when the first night is over.
     fn look(&mut self, runtime: &tokio::runtime::Runtime) {
-        let store = self.schedule.store().to_owned();
         let looked = runtime.block_on(async {
-            let mut pruner = Pruner::open(&store).await?;
+            let mut pruner = Pruner::open(self.keeping.schedule.store()).await?;
+            let holds = pruner.holds().await?;
+            self.keeping.shared.hold(active(&holds).next().is_some());
             pruner.may_prune().await
         });
-        self.told(looked.map(|()| None));
+        self.told(looked.map(|()| Vec::new()));
     }
 
     fn prune(&mut self, runtime: &tokio::runtime::Runtime, now: Timestamp) {
-        let (store, idle) = (self.schedule.store().to_owned(), self.schedule.idle_time());
-        let ends = Arc::clone(&self.ends);
+        let (keeping, ends) = (&self.keeping, Arc::clone(&self.ends));
         let pruned = runtime.block_on(async {
-            let mut pruner = Pruner::open(&store).await?.idle(idle);
+            let schedule = &keeping.schedule;
+            let mut pruner = Pruner::open(schedule.store())
+                .await?
+                .idle(schedule.idle_time());
             let go_on = |_removed| !ends.stop.load(Ordering::Acquire);
-            pruner.prune_while(&self.retention, now, go_on).await
+            let report = pruner.prune_while(&keeping.retention, now, go_on).await?;
+            Ok((report, pruner.holds().await?))
         });
-        let records = pruned.map(|report| {
-            let change = report.change_record();
-            Some((change, report.record()))
+        let records = pruned.map(|(report, holds)| {
+            keeping.shared.hold(active(&holds).next().is_some());
+            let holds: Vec<Hold> = active(&holds).cloned().collect();
+            let beside = keeping.tidy_beside(&holds, now);
+            let beside = (!beside.is_empty()).then_some(beside);
+            let prune = report.record().detail("beside", beside);
+            report.change_record().into_iter().chain([prune]).collect()
         });
         self.told(records);
     }
 
     /// Writes down what was done, or why it was not.
-    fn told(&mut self, done: Result<Option<(Option<Record>, Record)>, RetentionError>) {
+    fn told(&mut self, done: Result<Vec<Record>, RetentionError>) {
         match done {
             Ok(records) => {
                 self.told = None;
-                self.shared.concern(SUBJECT, None);
-                if let Some((change, prune)) = records {
-                    for record in change.into_iter().chain([prune]) {
-                        self.recorder.own(record);
-                    }
+                self.keeping.shared.concern(SUBJECT, None);
+                for record in records {
+                    self.keeping.recorder.own(record);
                 }
             }
             // Another instance does it.
@@ -181,14 +175,38 @@ impl Keeping {
                 let reason = error.to_string();
                 tracing::warn!(target: "tower_audit", reason, "the store of the audit trail was not pruned");
                 let concern = format!("old records are not removed: {reason}");
-                self.shared.concern(SUBJECT, [concern]);
+                self.keeping.shared.concern(SUBJECT, [concern]);
                 if self.told.as_deref() != Some(reason.as_str()) {
                     let fault = Fault::new(reason.clone()).kind("retention");
-                    self.recorder
+                    self.keeping.recorder
                         .own(Record::system("audit.prune").error(fault));
                     self.told = Some(reason);
                 }
             }
         }
+    }
+}
+
+fn active(holds: &[Hold]) -> impl Iterator<Item = &Hold> {
+    holds.iter().filter(|hold| hold.released.is_none())
+}
+
+impl Keeping {
+    /// Removes dead letters and rotated files that are old.
+    fn tidy_beside(&self, holds: &[Hold], now: Timestamp) -> Beside {
+        #[cfg(feature = "file")]
+        let rotated: Vec<_> = self
+            .files
+            .iter()
+            .filter_map(|path| crate::sink::file::rotate::with_times(path).ok())
+            .flatten()
+            .collect();
+        #[cfg(not(feature = "file"))]
+        let rotated = {
+            let _ = &self.files;
+            Vec::new()
+        };
+        self.retention
+            .tidy_beside(&*self.disk, &self.dir, &rotated, holds, now)
     }
 }

@@ -12,7 +12,7 @@ mod fault;
 mod faulty;
 mod line;
 mod probe;
-mod rotate;
+pub(crate) mod rotate;
 mod tail;
 
 use std::{

@@ -72,6 +72,20 @@ pub(super) fn rotated(path: &Path) -> io::Result<Vec<Rotated>> {
     Ok(found)
 }
 
+/// The rotated files of the sink on this file, each with the time of its last change.
+pub(crate) fn with_times(path: &Path) -> io::Result<Vec<(PathBuf, Timestamp)>> {
+    let mut files = Vec::new();
+    for file in rotated(path)? {
+        let changed = fs::metadata(&file.path)?.modified()?;
+        let since = changed
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        files.push((file.path, Timestamp::from_micros(micros)));
+    }
+    Ok(files)
+}
+
 const COMPRESSED: &str = ".zst";
 const UNFINISHED: &str = ".zst.new";
 const DIGITS: usize = 10;

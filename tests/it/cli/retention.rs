@@ -25,7 +25,9 @@ fn filled() -> (TempDir, String, String) {
         );
         (at, Delivery::new(number, leaf_hash(json.as_bytes()), json))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.unwrap().block_on(async {
         let mut sink = SqliteSink::new(tmp.path().join("audit.db"));
         let origin = tower_audit::record::Origin::new(Uuid::from_u128(1), "docs", None);
@@ -48,7 +50,10 @@ fn a_prune_is_looked_at_then_done_and_written_into_the_trail() {
     let (tmp, store, policy) = filled();
     let prune = ["prune", "--store", &store, "--policy", &policy];
     let out = ended(0, &[&prune[..], &["--dry-run"]].concat());
-    assert!(out.contains("20 go, 0 held, 0 kept: the rest for 90d"), "{out}");
+    assert!(
+        out.contains("20 go, 0 held, 0 kept: the rest for 90d"),
+        "{out}"
+    );
     let plan = json(&ended(0, &[&prune[..], &["--dry-run", "--json"]].concat()));
     assert_eq!(plan["removed"], 20);
     let output = run(&prune);
@@ -58,10 +63,20 @@ fn a_prune_is_looked_at_then_done_and_written_into_the_trail() {
     let dir = tmp.path().join("journal").display().to_string();
     let yes = ["--yes", "--json", "--by", "ann", "--record", &dir];
     let report = json(&ended(0, &[&prune[..], &yes].concat()));
-    assert_eq!((&report["removed"], &report["complete"]), (&20.into(), &true.into()));
+    assert_eq!(
+        (&report["removed"], &report["complete"]),
+        (&20.into(), &true.into())
+    );
     let journal = ended(0, &["replay", &dir, "--to", &store]);
     assert!(journal.contains("records delivered"), "{journal}");
-    let found = ["query", "--store", &store, "--action", "audit.prune", "--json"];
+    let found = [
+        "query",
+        "--store",
+        &store,
+        "--action",
+        "audit.prune",
+        "--json",
+    ];
     let record = json(&ended(0, &found));
     assert_eq!(record["details"]["removed"], 20, "{record}");
     assert_eq!(record["actor"]["claimed"], "ann");
@@ -102,7 +117,10 @@ fn a_policy_that_is_wrong_removes_nothing() {
     let policy = tmp.path().join("low.toml");
     let path = policy.display().to_string();
     for (text, expected) in [
-        ("keep = \"7d\"\n", "low.toml: line 1: keep: 7d is below the floor of 30d"),
+        (
+            "keep = \"7d\"\n",
+            "low.toml: line 1: keep: 7d is below the floor of 30d",
+        ),
         ("kep = \"90d\"\n", "kep: unknown key"),
     ] {
         fs::write(&policy, text).unwrap();

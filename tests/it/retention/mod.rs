@@ -18,6 +18,9 @@ fn the_policy_on_the_page_is_one() {
     let (policy, _) = rest.split_once("```").unwrap();
     let retention = tower_audit::retention::Retention::from_toml(policy).unwrap();
     let text = retention.text();
-    assert!(text.contains("keep action \"document.*\" for 90d"), "{text}");
+    assert!(
+        text.contains("keep action \"document.*\" for 90d"),
+        "{text}"
+    );
     assert!(text.contains("keep the rest for 365d\nfloor 30d"), "{text}");
 }

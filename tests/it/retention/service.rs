@@ -34,11 +34,15 @@ async fn recorded(dir: &tempfile::TempDir, action: &str, count: usize) -> Vec<Va
         let mut found = Vec::new();
         for trail in std::fs::read_dir(dir.path().join("journal")).unwrap() {
             let trail = trail.unwrap().path();
-            let Ok(files) = std::fs::read_dir(trail) else { continue };
+            let Ok(files) = std::fs::read_dir(trail) else {
+                continue;
+            };
             for file in files {
                 let path = file.unwrap().path();
                 let text = std::fs::read_to_string(path).unwrap_or_default();
-                let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let lines = text
+                    .lines()
+                    .filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 let records = lines.map(|mut line| line["record"].take());
                 found.extend(records.filter(|record| record["action"] == action));
             }
@@ -46,7 +50,11 @@ async fn recorded(dir: &tempfile::TempDir, action: &str, count: usize) -> Vec<Va
         if found.len() >= count {
             return found;
         }
-        assert!(Instant::now() < deadline, "{} of {count} {action}", found.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} of {count} {action}",
+            found.len()
+        );
         // Sleep: the thread that prunes looks at the clock once a second.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -66,24 +74,37 @@ async fn a_service_prunes_its_store_and_writes_it_down() {
         clock.advance(Duration::from_secs(61));
         let prunes = recorded(&dir, "audit.prune", 1).await;
         let details = &prunes[0]["details"];
-        assert_eq!((&prunes[0]["outcome"], &details["removed"]), (&"success".into(), &100.into()));
+        assert_eq!(
+            (&prunes[0]["outcome"], &details["removed"]),
+            (&"success".into(), &100.into())
+        );
         assert_eq!(details["complete"], true, "{details}");
         assert_eq!(audit.health(), Health::Ok);
-        audit.shutdown(Duration::from_secs(10)).await;
-        let old = "SELECT count(*) FROM audit_records WHERE number < 100 AND action = 'document.create'";
+        let report = audit.shutdown(Duration::from_secs(10)).await;
+        assert!(report.in_order, "{report}");
+        let old =
+            "SELECT count(*) FROM audit_records WHERE number < 100 AND action = 'document.create'";
         assert_eq!(place.number(old).await, 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_may_not_remove_is_told_of_at_the_start_and_once() {
-    let Some(server) = postgres::place() else { return };
+    let Some(server) = postgres::place() else {
+        return;
+    };
     let place = Place::Postgres(server);
     place.put(plain(0..10, 100)).await;
-    let Place::Postgres(server) = &place else { return };
+    let Place::Postgres(server) = &place else {
+        return;
+    };
     let role = format!("sink_{}", server.schema);
-    server.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'")).await;
-    tower_audit::sink::tables::migrate(&place.address(), Some(&role)).await.unwrap();
+    server
+        .run(&format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'"))
+        .await;
+    tower_audit::sink::tables::migrate(&place.address(), Some(&role))
+        .await
+        .unwrap();
     let (dir, clock) = (tempfile::tempdir().unwrap(), FixedClock::at(NOW));
     let address = server.address_of(&role, "secret");
     let audit = service(&dir, &place, &clock);
@@ -91,16 +112,30 @@ async fn a_role_that_may_not_remove_is_told_of_at_the_start_and_once() {
     let audit = audit.start().await.unwrap();
     let told = recorded(&dir, "audit.prune", 1).await;
     let reason = told[0]["error"]["message"].as_str().unwrap();
-    assert!(reason.contains("permission denied") && !reason.contains("secret"), "{reason}");
+    assert!(
+        reason.contains("permission denied") && !reason.contains("secret"),
+        "{reason}"
+    );
     let Health::Degraded(reasons) = audit.health() else {
         panic!("{:?}", audit.health());
     };
-    assert!(reasons[0].starts_with("old records are not removed:"), "{reasons:?}");
+    assert!(
+        reasons[0].starts_with("old records are not removed:"),
+        "{reasons:?}"
+    );
     clock.advance(Duration::from_secs(61));
-    audit.shutdown(Duration::from_secs(10)).await;
+    let report = audit.shutdown(Duration::from_secs(10)).await;
+    assert!(report.in_order, "{report}");
     assert_eq!(recorded(&dir, "audit.prune", 1).await.len(), 1);
-    assert_eq!(place.number("SELECT count(*) FROM audit_records WHERE number < 10").await, 10);
-    server.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    assert_eq!(
+        place
+            .number("SELECT count(*) FROM audit_records WHERE number < 10")
+            .await,
+        10
+    );
+    server
+        .run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
 }
 
 #[tokio::test]
@@ -114,9 +149,17 @@ async fn a_policy_or_schedule_that_cannot_be_meant_keeps_a_service_from_starting
         (fine, schedule("sqlit://audit.db")),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let audit = Audit::builder("docs").dir(dir.path()).retention(retention, schedule);
+        let audit = Audit::builder("docs")
+            .dir(dir.path())
+            .retention(retention, schedule);
         let error = audit.start().await.unwrap_err();
-        let is_ours = matches!(&error, StartError::Config { setting: "retention", .. });
+        let is_ours = matches!(
+            &error,
+            StartError::Config {
+                setting: "retention",
+                ..
+            }
+        );
         assert!(is_ours, "{error}");
     }
 }
