@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     capture::{Recorder, Rules},
-    delivery::{JournalSource, Supervisor, Surroundings},
+    delivery::{JournalSource, SinkName, Supervisor, Surroundings},
     disk::VolumeKind,
     journal::{Base, Journal, Left, Opened},
 };
@@ -100,11 +100,7 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     let keeping = builder
         .retention
         .start(&recorder, shared, &base, &builder.sinks)?;
-    for (name, sink) in names.into_iter().zip(builder.sinks) {
-        delivery
-            .add_sink(name, sink.sink, sink.options)
-            .map_err(StartError::Thread)?;
-    }
+    add_sinks(&delivery, names, builder.sinks)?;
     raise(shared, &facts.volume, &opened.left);
     let (remover, left_overs) = builder
         .outbox
@@ -135,6 +131,18 @@ pub(super) fn start(builder: AuditBuilder) -> Result<Audit, StartError> {
     Ok(Audit {
         handle: Arc::new(Handle { parts }),
     })
+}
+
+fn add_sinks(
+    delivery: &Supervisor,
+    names: Vec<SinkName>,
+    sinks: Vec<SinkToAdd>,
+) -> Result<(), StartError> {
+    for (name, sink) in names.into_iter().zip(sinks) {
+        let added = delivery.add_sink(name, sink.sink, sink.options);
+        added.map_err(StartError::Thread)?;
+    }
+    Ok(())
 }
 
 fn listed(sinks: &[SinkToAdd]) -> Vec<String> {

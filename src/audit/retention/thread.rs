@@ -98,8 +98,8 @@ struct Routine {
 
 impl Routine {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
-        self.look(runtime);
         let mut from = self.keeping.recorder.now();
+        self.look(runtime);
         let mut next = self.keeping.schedule.next(from);
         while self.waits() {
             let now = self.keeping.recorder.now();
@@ -178,7 +178,8 @@ impl Routine {
                 self.keeping.shared.concern(SUBJECT, [concern]);
                 if self.told.as_deref() != Some(reason.as_str()) {
                     let fault = Fault::new(reason.clone()).kind("retention");
-                    self.keeping.recorder
+                    self.keeping
+                        .recorder
                         .own(Record::system("audit.prune").error(fault));
                     self.told = Some(reason);
                 }

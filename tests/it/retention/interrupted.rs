@@ -53,7 +53,7 @@ async fn a_prune_that_was_dropped_has_done_whole_steps_and_another_goes_on() {
             Place::Mariadb(_) => removed.to_owned(),
             _ => removed.replace("signed", "bigint"),
         };
-        let gone = 3010 - left.len() as i64;
+        let gone = 3010 - i64::try_from(left.len()).unwrap();
         assert_eq!(place.number(&removed).await, gone);
 
         let report = place.pruner().await.prune(&retention, NOW).await.unwrap();
