@@ -79,7 +79,9 @@ async fn a_service_prunes_its_store_and_writes_it_down() {
             (&"success".into(), &100.into())
         );
         assert_eq!(details["complete"], true, "{details}");
-        assert_eq!(audit.health(), Health::Ok);
+        let health = audit.health();
+        let is_ours = |reason: &String| reason.starts_with("old records");
+        assert!(!health.reasons().iter().any(is_ours), "{health:?}");
         let report = audit.shutdown(Duration::from_secs(10)).await;
         assert!(report.in_order, "{report}");
         let old =
