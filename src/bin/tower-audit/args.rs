@@ -17,6 +17,7 @@ use crate::{
     filter::OUTCOMES,
     query::{self, QueryArgs},
     retention::RetentionCommand,
+    serve::{self, ServeArgs},
     sink::{self, SinkCommand},
     tail::{self, TailArgs},
 };
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     /// Write records of a store into a file: CSV, JSON or JSON Lines
     #[command(after_help = export::HELP)]
     Export(ExportArgs),
+    /// Show a store in the browser, to whoever has the token
+    #[command(after_help = serve::HELP)]
+    Serve(ServeArgs),
     /// Print the hash under which a session stands in the records
     #[command(after_help = SESSION_HASH)]
     SessionHash(SessionHashArgs),

@@ -6,7 +6,6 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tower_audit::{
     export::{Columns, ColumnsError, Export, ExportFormat, ExportFormatError, Manifest},
     store::{Query, Store},
@@ -15,6 +14,7 @@ use tower_audit::{
 use crate::{
     exit::{End, Failure},
     filter::{Filter, Otherwise},
+    interrupt::Interrupt,
     output::{Meter, Output},
     target::{Target, beside},
     verify::open,
@@ -114,7 +114,7 @@ async fn to_file(
     output: &mut Output,
 ) -> Result<Manifest, Failure> {
     let mut target = Target::create(path)?;
-    let mut interrupt = interrupt()?;
+    let mut interrupt = Interrupt::listen()?;
     {
         let meter = output.meter("exporting");
         loop {
@@ -223,29 +223,6 @@ impl Total {
                 meter.say(records, &format!("{records} records, back to {until}"))
             }
             (None, None) => {}
-        }
-    }
-}
-
-/// Whoever wants it to end: a person at a terminal, or a service manager.
-struct Interrupt {
-    person: Signal,
-    manager: Signal,
-}
-
-fn interrupt() -> Result<Interrupt, Failure> {
-    let on = |kind| signal(kind).map_err(|error| Failure::new("cannot listen for signals", error));
-    Ok(Interrupt {
-        person: on(SignalKind::interrupt())?,
-        manager: on(SignalKind::terminate())?,
-    })
-}
-
-impl Interrupt {
-    async fn told(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.person.recv() => "interrupted",
-            _ = self.manager.recv() => "told to end",
         }
     }
 }

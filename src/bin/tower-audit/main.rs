@@ -11,6 +11,7 @@ mod export;
 mod filter;
 mod formats;
 mod hold;
+mod interrupt;
 mod migrate;
 mod output;
 mod policy;
@@ -20,6 +21,7 @@ mod replay;
 mod retention;
 mod rows;
 mod seen;
+mod serve;
 mod session_hash;
 mod sink;
 mod stats;
@@ -61,6 +63,7 @@ fn run(args: Args, output: &mut Output) -> Result<End, Failure> {
         Command::Query(args) => block_on(query::run(&args, output)),
         Command::Tail(args) => block_on(tail::run(&args, output)),
         Command::Export(args) => block_on(export::run(&args, output)),
+        Command::Serve(args) => block_on(serve::run(&args, output)),
         Command::SessionHash(args) => session_hash::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
         Command::Migrate(args) => block_on(migrate::run(&args, output)),

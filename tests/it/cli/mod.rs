@@ -8,6 +8,7 @@ mod policy;
 mod reading;
 mod replay;
 mod retention;
+mod serve;
 mod session;
 mod shown;
 mod sink;

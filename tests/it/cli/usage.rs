@@ -65,6 +65,7 @@ fn help_shows_the_way() {
         "tail",
         "export",
         "catalog",
+        "serve",
         "session-hash",
         "replay",
         "migrate",
