@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod grist;
 #[cfg(test)]
+mod logto;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod viewer;

@@ -42,6 +42,7 @@ pub(crate) enum Look {
 pub(crate) struct Browser {
     pub(super) client: Client,
     pub(super) files: BrowserFiles,
+    pub(super) scripts: Scripts,
     downloads: PathBuf,
     // Dropped last but one: the driver and its browsers are killed, whatever happened.
     driver: Driver,
@@ -71,6 +72,7 @@ impl Browser {
         let browser = Self {
             client,
             files,
+            scripts,
             downloads,
             driver,
             _turn: turn,

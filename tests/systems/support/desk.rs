@@ -14,7 +14,7 @@ use tower_audit::{
     viewer::Access,
 };
 
-use super::browser::Browser;
+use super::browser::{Browser, Scripts};
 
 /// What a session's id begins with; the rest is who it is of. A service takes random ones.
 const SESSION: &str = "session-of-";
@@ -147,13 +147,27 @@ impl Browser {
 
     /// Writes into a field of the filters, and applies them.
     pub(crate) async fn filter(&self, field: &str, value: &str) {
+        let before = self.address().await;
         let input = self.find(&format!(".filters [name={field}]")).await;
-        if input.tag_name().await.unwrap() == "select" {
+        let is_list = input.tag_name().await.unwrap() == "select";
+        if is_list {
             input.select_by_value(value).await.unwrap();
         } else {
             input.clear().await.unwrap();
             input.send_keys(value).await.unwrap();
         }
-        self.follow(".filters button[type=submit]").await;
+        // A list applies itself where there is a script.
+        if !is_list || self.scripts == Scripts::Off {
+            self.find(".filters button[type=submit]")
+                .await
+                .click()
+                .await
+                .unwrap();
+        }
+        self.until("the filters are applied", async || {
+            self.address().await != before
+        })
+        .await;
+        self.find("footer.foot").await;
     }
 }

@@ -8,6 +8,9 @@ mod driver;
 #[path = "../../it/support/hec.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod hec;
+#[path = "../../it/support/postgres.rs"]
+#[allow(dead_code, reason = "shared with `it`")]
+pub(crate) mod postgres;
 #[path = "../../it/support/project.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod project;
@@ -19,6 +22,7 @@ pub(crate) mod service;
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod services;
 mod shown;
+pub(crate) mod stage;
 #[path = "../../it/support/tls.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 mod tls;

@@ -1,37 +1,32 @@
 //! A service with two days of history, of which administrators read everything.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use axum::{Router, extract::Path, http::StatusCode, routing::post};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tower_audit::{
-    Actor, Audit, AuditScope, Record, Target,
-    clock::Timestamp,
+    Actor, AuditScope, Record, Target,
     record::{Application, Context, Http, Tenant},
-    sink::SqliteSink,
-    store::{Query, Store},
-    testing::FixedClock,
+    store::Query,
     viewer::Access,
 };
 
 use crate::support::{
-    desk::{cookie, desk, layered},
-    service::{Service, until},
+    desk::cookie,
+    stage::{Database, Stage},
 };
-
-/// The time that it is.
-const NOW: &str = "2026-11-20T15:00:00Z";
 
 /// Records of the history, one each 40 minutes.
 pub(super) const HISTORY: usize = 72;
 
-pub(super) struct App {
-    pub(super) service: Service,
-    pub(super) audit: Audit,
-    pub(super) store: Store,
-    clock: FixedClock,
-    _folder: TempDir,
+pub(super) struct App(Stage);
+
+impl Deref for App {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.0
+    }
 }
 
 fn access(user: &str) -> Access {
@@ -51,71 +46,21 @@ async fn create(scope: AuditScope, Path(name): Path<String>) -> StatusCode {
 
 impl App {
     pub(super) async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("audit.db");
-        let clock = FixedClock::at(NOW.parse().unwrap());
-        let audit = Audit::builder("test")
-            .dir(folder.path().join("journal"))
-            .clock(clock.clone())
-            .sink("sqlite", SqliteSink::new(&file))
-            .start()
-            .await
-            .unwrap();
-        audit.record(Record::new("service.start")).unwrap();
-        until("there is a database", async || file.exists()).await;
-        let address = format!("sqlite://{}", file.display());
-        let mut store = Store::open(&address).await;
-        until("it can be read", async || {
-            store = Store::open(&address).await;
-            store.is_ok()
-        })
-        .await;
-        let store = store.unwrap();
-        let router = Router::new()
-            .route("/documents/{name}", post(create))
-            .merge(desk(&audit, store.clone(), access));
-        let service = Service::start(layered(router, &audit)).await;
-        Self {
-            service,
-            audit,
-            store,
-            clock,
-            _folder: folder,
-        }
+        let routes = Router::new().route("/documents/{name}", post(create));
+        Self(Stage::start(Database::Sqlite, routes, access, |builder| builder).await)
     }
 
     /// With its history.
     pub(super) async fn with_history() -> Self {
         let app = Self::start().await;
-        let now: Timestamp = NOW.parse().unwrap();
         for index in (0..HISTORY).rev() {
             let minutes = 40 * u64::try_from(index).unwrap() + 1;
-            app.clock
-                .set(now.saturating_sub(Duration::from_secs(60 * minutes)));
+            app.ago(Duration::from_secs(60 * minutes));
             app.audit.record(record(index)).unwrap();
         }
-        app.clock.set(now);
-        app.has(&Query::new().limit(1000), HISTORY + 1).await;
+        app.now();
+        app.has(&Query::new().limit(1000), HISTORY).await;
         app
-    }
-
-    /// Waits until so many records match, without those of the trail itself.
-    pub(super) async fn has(&self, query: &Query, count: usize) {
-        until("the records are in the store", async || {
-            self.jsons(query).await.len() == count
-        })
-        .await;
-    }
-
-    /// The records that match, newest first, without those of the trail itself.
-    pub(super) async fn jsons(&self, query: &Query) -> Vec<Value> {
-        let page = self.store.browse(query).await.unwrap();
-        let records = page
-            .records
-            .iter()
-            .map(|stored| serde_json::from_str(&stored.json).unwrap());
-        let is_own = |record: &Value| record["action"].as_str().unwrap().starts_with("audit.");
-        records.filter(|record| !is_own(record)).collect()
     }
 
     /// Somebody makes a document, by the service's own address.

@@ -1,0 +1,168 @@
+//! The console, in a real browser.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tower_audit::{
+    Actor, Record,
+    record::{Application, Context, Fault, Tenant},
+    store::Query,
+};
+
+use super::service;
+use crate::support::{
+    browser::{Browser, Scripts},
+    service::end,
+    stage::{Database, Stage},
+};
+
+/// Events of two tenants; the newest is a minute old, each other one an hour older.
+fn event(number: usize) -> Record {
+    let action = [
+        "Interaction.SignIn.Submit",
+        "ExchangeTokenBy.RefreshToken",
+        "RevokeToken",
+    ][number % 3];
+    let context = Context::new()
+        .ip_address("203.0.113.9")
+        .user_agent("Mozilla/5.0 (Macintosh)");
+    let record = Record::new(action)
+        .actor(
+            Actor::user(format!("u-{}", number % 4))
+                .name(["Ada", "Grace", "Edsger", "Barbara"][number % 4]),
+        )
+        .application(Application::new(["app-web", "app-native"][number % 2]))
+        .tenant(Tenant::new(if number < 40 { "t-a" } else { "t-b" }))
+        .detail("params", serde_json::json!({"number": number}))
+        .context(context);
+    if number % 5 == 0 {
+        record.error(Fault::new("The password is wrong.").code("session.invalid_credentials"))
+    } else {
+        record.success()
+    }
+}
+
+async fn stage() -> Stage {
+    let stage = service::start(Database::Sqlite).await;
+    for number in (0..50).rev() {
+        stage.ago(Duration::from_secs(
+            60 + 3600 * u64::try_from(number % 40).unwrap(),
+        ));
+        stage.audit.record(event(number)).unwrap();
+    }
+    stage.now();
+    stage.has(&Query::new(), 50).await;
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
+    let Some(browser) = Browser::start(Scripts::On).await else {
+        return;
+    };
+    let stage = stage().await;
+    let url = &stage.service.url;
+    browser.sign_in(url, "admin-of-t-a").await;
+
+    // Logto: a table of event, with a mark of success or failure, user, application and time.
+    let rows = browser.rows().await;
+    assert_eq!(rows.len(), 40);
+    let first = &rows[0];
+    assert_eq!(
+        (&*first.action, &*first.outcome),
+        ("Interaction.SignIn.Submit", "Error")
+    );
+    assert_eq!(
+        (first.actor.as_slice(), &*first.application),
+        (&["Ada".to_owned(), "u-0".into()][..], "app-web")
+    );
+    assert_eq!(first.time, "2026-11-20T14:59:00.000000Z");
+    browser.picture("logto-1-table").await;
+
+    // Logto: filters by event, application and time range, kept in the address.
+    browser
+        .filter("action", "ExchangeTokenBy.RefreshToken")
+        .await;
+    browser.follow(".periods a[href*='range=24h']").await;
+    browser
+        .find("details.more summary")
+        .await
+        .click()
+        .await
+        .unwrap();
+    let choices = browser.texts("select[name=application] option").await;
+    assert_eq!(choices[1..], ["app-native", "app-web"]);
+    browser.filter("application", "app-native").await;
+    let rows = browser.rows().await;
+    let wanted = |number: &usize| number % 3 == 1 && number % 2 == 1;
+    assert_eq!(rows.len(), (0..24).filter(wanted).count());
+    assert!(
+        rows.iter()
+            .all(|row| row.application == "app-native"
+                && row.action == "ExchangeTokenBy.RefreshToken")
+    );
+    let address = browser.address().await;
+    for part in [
+        "action=ExchangeTokenBy.RefreshToken",
+        "range=24h",
+        "application=app-native",
+    ] {
+        assert!(address.contains(part), "{address}");
+    }
+    browser.open(&address).await;
+    assert_eq!(browser.rows().await, rows);
+    browser.picture("logto-2-filtered").await;
+
+    // Logto: a click leads to the details and the raw JSON.
+    browser.follow("table.log tbody tr:first-child a.row").await;
+    let raw: Value = serde_json::from_str(&browser.texts("#raw pre").await[0]).unwrap();
+    let stored = stage.jsons(&Query::new()).await;
+    assert!(stored.contains(&raw), "{raw}");
+    assert_eq!(raw["id"], *rows[0].id);
+    browser.picture("logto-3-detail").await;
+
+    // Logto: a user's page shows that user's log, an application's page its own.
+    browser.follow(".aside a[href*='/audit/actors/']").await;
+    let user = raw["actor"]["id"].as_str().unwrap();
+    let rows = browser.rows().await;
+    assert_eq!(rows.len(), 10);
+    assert!(rows.iter().all(|row| row.actor[1] == user), "{rows:?}");
+    browser.picture("logto-4-user").await;
+    browser
+        .open(&format!("{url}/audit/?application=app-web"))
+        .await;
+    let rows = browser.rows().await;
+    assert_eq!(rows.len(), 20);
+    assert!(
+        rows.iter().all(|row| row.application == "app-web"),
+        "{rows:?}"
+    );
+
+    // Logto has no export, and no search by address or result.
+    let (_, csv) = browser.download("a[href*='format=csv']").await;
+    assert_eq!(csv.lines().count(), 21, "{csv}");
+    browser
+        .open(&format!("{url}/audit/?ip=203.0.113.9&outcome=error"))
+        .await;
+    assert_eq!(browser.rows().await.len(), 8);
+
+    // Whoever manages the other tenant sees the other ten events, and none of these.
+    browser.open(&format!("{url}/sign-in")).await;
+    browser
+        .find("input[name=user]")
+        .await
+        .send_keys("admin-of-t-b")
+        .await
+        .unwrap();
+    browser.find("button").await.click().await.unwrap();
+    browser.find("table.log tbody tr").await;
+    assert_eq!(browser.rows().await.len(), 10);
+    browser
+        .open(&format!(
+            "{url}/audit/records/{}",
+            raw["id"].as_str().unwrap()
+        ))
+        .await;
+    assert_eq!(browser.texts("p.status").await, ["404"]);
+    end(&stage.audit).await;
+}
