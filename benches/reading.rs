@@ -1,2 +1,296 @@
-//! What reading a store costs at 100 thousand and at a million records.
-fn main() {}
+//! Run with `cargo bench --features cli,postgres --bench reading [-- [--quick] [sqlite] [postgres]]`,
+//! after `scripts/services up postgres`.
+//!
+//! What reading a store costs at 100 thousand records and at a million, each question beside itself,
+//! on SQLite and PostgreSQL, with the store's own code; then all records as an export, with the most
+//! memory that it took. `AUDIT_BENCH_ROWS=10000000` makes the larger store another size.
+//!
+//! The records are spread over 90 days: 5000 actors, of whom a few do most, 20 tenants, 20 actions,
+//! one in fifty refused, one in 100 thousand with a text that is searched for.
+
+mod support;
+
+use std::{fmt::Write as _, fs, time::Duration};
+
+use support::{Asked, Fallible, Series, Watch, place::Place, say};
+use tower_audit::{
+    clock::{Clock, RecordId, SystemClock, Timestamp},
+    evidence::leaf_hash,
+    export::{Columns, Export, ExportFormat},
+    record::Origin,
+    sink::{Batch, Delivery, url},
+    store::{Field, Query, Reach, Store},
+};
+use uuid::Uuid;
+
+/// How long the records lie apart in all.
+const DAYS: i64 = 90;
+const DAY: i64 = 86_400_000_000;
+
+fn main() -> Fallible<()> {
+    let asked = Asked::read();
+    let place = Place::new()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let rows = match std::env::var("AUDIT_BENCH_ROWS") {
+        Ok(rows) => rows.parse()?,
+        Err(_) => asked.or_quick(1_000_000, 20_000),
+    };
+    let sizes = [(rows / 10).min(100_000), rows];
+    if asked.part("sqlite") {
+        let addresses = sizes.map(|rows| {
+            let path = place.join(&format!("{rows}.db"));
+            format!("sqlite://{}", path.display())
+        });
+        runtime.block_on(read("SQLite", sizes, &addresses, asked.rounds()))?;
+    }
+    if asked.part("postgres") {
+        let server = server("POSTGRES_URL")?;
+        let schema = format!("bench_{}", std::process::id());
+        let addresses = sizes.map(|rows| format!("{server}?schema={schema}_{rows}"));
+        runtime.block_on(read("PostgreSQL", sizes, &addresses, asked.rounds()))?;
+        runtime.block_on(async {
+            use sqlx::Connection as _;
+            let mut connection = sqlx::PgConnection::connect(&server).await?;
+            for rows in sizes {
+                let sql = format!("DROP SCHEMA {schema}_{rows} CASCADE");
+                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+                sql.execute(&mut connection).await?;
+            }
+            Ok::<_, Box<dyn std::error::Error>>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// From the variable `AUDIT_TEST_` + `name`, or from what `scripts/services up` left.
+fn server(name: &str) -> Fallible<String> {
+    if let Ok(url) = std::env::var(format!("AUDIT_TEST_{name}")) {
+        return Ok(url);
+    }
+    let left = concat!(env!("CARGO_MANIFEST_DIR"), "/target/services/urls");
+    let urls = fs::read_to_string(left)?;
+    let mut lines = urls.lines().filter_map(|line| line.split_once('='));
+    let found = lines.find(|(key, _)| *key == name);
+    let (_, url) = found.ok_or("no server: run scripts/services up")?;
+    Ok(url.to_owned())
+}
+
+async fn read(name: &str, sizes: [u64; 2], addresses: &[String; 2], rounds: u64) -> Fallible<()> {
+    let begin = SystemClock::new().now();
+    for (rows, address) in sizes.into_iter().zip(addresses) {
+        let watch = Watch::start();
+        fill(address, rows, begin).await?;
+        let taken = watch.taken().wall.as_secs_f64();
+        say(&format!("{name}: {rows} records written in {taken:.0} s"));
+    }
+    let end = begin.saturating_add(Duration::from_secs(90 * 86_400));
+    let small = Store::open(&addresses[0]).await?;
+    let large = Store::open(&addresses[1]).await?;
+    say(&format!(
+        "| {name} | {} records | {} records | ratio |",
+        sizes[0], sizes[1]
+    ));
+    say("|---|---:|---:|---:|");
+    for (title, question) in questions(end) {
+        let then = median(&small, &question, rounds).await?;
+        let now = median(&large, &question, rounds).await?;
+        say(&format!(
+            "| {title} | {then:.2} ms | {now:.2} ms | {:.2} |",
+            now / then
+        ));
+    }
+    for store in [&small, &large] {
+        export(store).await?;
+    }
+    Ok(())
+}
+
+/// What is asked.
+enum Question {
+    Page(Query),
+    Choices(Field, Reach),
+    Count(Query),
+    Histogram(Query),
+}
+
+fn questions(end: Timestamp) -> Vec<(&'static str, Question)> {
+    let page = || Query::new().without_reads().limit(50);
+    let week = page().from(end.saturating_sub(Duration::from_secs(7 * 86_400)));
+    let middle = RecordId::lowest_at(end.saturating_sub(Duration::from_secs(45 * 86_400)));
+    let action = |action: &str| page().action(action.parse().unwrap_or_else(|_| unreachable!()));
+    vec![
+        ("first page", Question::Page(page())),
+        ("first page of a week", Question::Page(week.clone())),
+        (
+            "a page in the middle",
+            Question::Page(page().before(middle)),
+        ),
+        ("one outcome", Question::Page(page().outcome("denied"))),
+        (
+            "an action and an outcome",
+            Question::Page(action("a7.do").outcome("denied")),
+        ),
+        ("actions below a prefix", Question::Page(action("a7.*"))),
+        ("an actor's page", Question::Page(page().actor("4321"))),
+        (
+            "a target",
+            Question::Page(page().target_type("document").target("d77")),
+        ),
+        (
+            "a target by its id alone",
+            Question::Page(page().target("d77")),
+        ),
+        (
+            "a tenant's reach",
+            Question::Page(page().within(Reach::tenant("7"))),
+        ),
+        (
+            "a reach and a rare actor",
+            Question::Page(page().actor("4321").within(Reach::tenant("1"))),
+        ),
+        (
+            "a text, first of a week",
+            Question::Page(week.clone().text("flapjack")),
+        ),
+        (
+            "a text that is nowhere",
+            Question::Page(page().text("no such words")),
+        ),
+        (
+            "choices of actions",
+            Question::Choices(Field::Action, Reach::default()),
+        ),
+        (
+            "choices of actors, 200",
+            Question::Choices(Field::Actor, Reach::default()),
+        ),
+        (
+            "choices within a reach",
+            Question::Choices(Field::Action, Reach::tenant("7")),
+        ),
+        ("count to 10 000", Question::Count(page())),
+        (
+            "count of one outcome",
+            Question::Count(page().outcome("denied")),
+        ),
+        ("histogram of a week, 60 steps", Question::Histogram(week)),
+        (
+            "histogram of an actor, 90 days",
+            Question::Histogram(
+                page()
+                    .actor("4321")
+                    .from(Timestamp::MIN.max(end.saturating_sub(Duration::from_secs(90 * 86_400)))),
+            ),
+        ),
+    ]
+}
+
+async fn median(store: &Store, question: &Question, rounds: u64) -> Fallible<f64> {
+    let mut series = Series::default();
+    // One before, whose plan and pages are new to everybody.
+    for round in 0..=rounds * 3 {
+        let watch = Watch::start();
+        match question {
+            Question::Page(query) => drop(store.browse(query).await?),
+            Question::Choices(field, reach) => drop(store.choices(*field, reach, 200).await?),
+            Question::Count(query) => drop(store.count(query, 10_000).await?),
+            Question::Histogram(query) => drop(store.histogram(query, 60).await?),
+        }
+        if round > 0 {
+            series.once(watch.taken());
+        }
+    }
+    let mut values = series.values;
+    values.sort_by(f64::total_cmp);
+    Ok(values.get(values.len() / 2).copied().unwrap_or_default())
+}
+
+async fn export(store: &Store) -> Fallible<()> {
+    // From here on the peak is counted anew.
+    fs::write("/proc/self/clear_refs", "5")?;
+    let before = peak()?;
+    let watch = Watch::start();
+    let format = ExportFormat::JsonLines;
+    let columns = Columns::default();
+    let mut export = Export::begin(store.clone(), Query::new(), format, columns).await?;
+    let mut bytes = 0;
+    while let Some(chunk) = export.next().await? {
+        bytes += chunk.len();
+    }
+    let taken = watch.taken().wall.as_secs_f64();
+    let records = export.manifest().records;
+    say(&format!(
+        "export as JSON Lines: {records} records, {} MiB, {taken:.1} s, peak {} KiB above what was there",
+        bytes / 1_048_576,
+        peak()?.saturating_sub(before)
+    ));
+    Ok(())
+}
+
+/// The most memory that this process had, in KiB.
+fn peak() -> Fallible<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("no VmHWM")?.parse()?)
+}
+
+async fn fill(address: &str, rows: u64, begin: Timestamp) -> Fallible<()> {
+    let mut sink = url::parse(address)?;
+    let origin = Origin::new(Uuid::from_u128(1), "docs", None);
+    sink.position(&origin).await?;
+    let size = 2000;
+    for first in (0..rows).step_by(usize::try_from(size)?) {
+        let numbers = first..(first + size).min(rows);
+        let records = numbers.clone().map(|number| delivery(number, rows, begin));
+        let records = records.collect();
+        let batch = Batch::new(origin.clone(), begin, records, numbers.end);
+        sink.deliver(&batch).await?;
+    }
+    sink.close().await?;
+    Ok(())
+}
+
+/// The record of this number.
+fn delivery(number: u64, rows: u64, begin: Timestamp) -> Delivery {
+    // Spread without a pattern, the same in every run.
+    let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
+    let noise = noise.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20;
+    let micros = i128::from(number) * i128::from(DAYS * DAY) / i128::from(rows);
+    let micros = begin.as_micros() + i64::try_from(micros).unwrap_or_default();
+    let at = Timestamp::from_micros(micros);
+    let lowest = u128::from_be_bytes(*RecordId::lowest_at(at).as_bytes());
+    let id = Uuid::from_u128(lowest | u128::from(number));
+    // Half of everything is done by a hundred.
+    let actor = if noise % 2 == 0 {
+        noise / 2 % 100
+    } else {
+        noise / 2 % 5000
+    };
+    let outcome = if noise.is_multiple_of(50) {
+        "denied"
+    } else {
+        "success"
+    };
+    let mut json = format!(
+        r#"{{"id":"{id}","timestamp":"{at}","schema":"1.0","service":{{"name":"docs"}},"action":"a{0}.do","category":"a{0}","outcome":"{outcome}","#,
+        noise / 7 % 20
+    );
+    let text = if number.is_multiple_of(100_000) {
+        "flapjack"
+    } else {
+        "plans"
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(
+        json,
+        r#""actor":{{"type":"user","id":"{actor}","name":"Somebody {actor}","auth_method":"password"}},"targets":[{{"type":"document","id":"d{}","name":"Untitled document"}}],"tenant":{{"id":"{}"}},"context":{{"ip_address":"39.139.{}.{}","session_id":"hmac-sha256:k1:{actor:032x}","request_id":"req-{number:016x}","http":{{"method":"POST","route":"/api/docs","status":201}}}},"details":{{"workspace":"{text}"}}}}"#,
+        noise / 11 % 50_000,
+        actor % 20,
+        noise / 13 % 256,
+        noise / 17 % 256,
+    );
+    Delivery::new(number, leaf_hash(json.as_bytes()), json)
+}
