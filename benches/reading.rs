@@ -116,9 +116,22 @@ enum Question {
 }
 
 fn questions(end: Timestamp) -> Vec<(&'static str, Question)> {
-    let page = || Query::new().without_reads().limit(50);
-    let week = page().from(end.saturating_sub(Duration::from_secs(7 * 86_400)));
-    let middle = RecordId::lowest_at(end.saturating_sub(Duration::from_secs(45 * 86_400)));
+    let mut all = pages(end);
+    all.extend(numbers(end));
+    all
+}
+
+fn days_before(end: Timestamp, days: u64) -> Timestamp {
+    end.saturating_sub(Duration::from_secs(days * 86_400))
+}
+
+fn page() -> Query {
+    Query::new().without_reads().limit(50)
+}
+
+fn pages(end: Timestamp) -> Vec<(&'static str, Question)> {
+    let week = page().from(days_before(end, 7));
+    let middle = RecordId::lowest_at(days_before(end, 45));
     let action = |action: &str| page().action(action.parse().unwrap_or_else(|_| unreachable!()));
     vec![
         ("first page", Question::Page(page())),
@@ -158,32 +171,32 @@ fn questions(end: Timestamp) -> Vec<(&'static str, Question)> {
             "a text that is nowhere",
             Question::Page(page().text("no such words")),
         ),
+    ]
+}
+
+fn numbers(end: Timestamp) -> Vec<(&'static str, Question)> {
+    use Question::{Choices, Count, Histogram};
+    let quarter = page().from(days_before(end, 90)).actor("4321");
+    vec![
         (
             "choices of actions",
-            Question::Choices(Field::Action, Reach::default()),
+            Choices(Field::Action, Reach::default()),
         ),
         (
             "choices of actors, 200",
-            Question::Choices(Field::Actor, Reach::default()),
+            Choices(Field::Actor, Reach::default()),
         ),
         (
             "choices within a reach",
-            Question::Choices(Field::Action, Reach::tenant("7")),
+            Choices(Field::Action, Reach::tenant("7")),
         ),
-        ("count to 10 000", Question::Count(page())),
+        ("count to 10 000", Count(page())),
+        ("count of one outcome", Count(page().outcome("denied"))),
         (
-            "count of one outcome",
-            Question::Count(page().outcome("denied")),
+            "histogram of a week, 60 steps",
+            Histogram(page().from(days_before(end, 7))),
         ),
-        ("histogram of a week, 60 steps", Question::Histogram(week)),
-        (
-            "histogram of an actor, 90 days",
-            Question::Histogram(
-                page()
-                    .actor("4321")
-                    .from(Timestamp::MIN.max(end.saturating_sub(Duration::from_secs(90 * 86_400)))),
-            ),
-        ),
+        ("histogram of an actor, 90 days", Histogram(quarter)),
     ]
 }
 
@@ -264,7 +277,7 @@ fn delivery(number: u64, rows: u64, begin: Timestamp) -> Delivery {
     let lowest = u128::from_be_bytes(*RecordId::lowest_at(at).as_bytes());
     let id = Uuid::from_u128(lowest | u128::from(number));
     // Half of everything is done by a hundred.
-    let actor = if noise % 2 == 0 {
+    let actor = if noise.is_multiple_of(2) {
         noise / 2 % 100
     } else {
         noise / 2 % 5000

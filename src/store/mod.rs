@@ -44,7 +44,7 @@ mod reach;
 mod select;
 mod span;
 mod statement;
-#[cfg(all(test, feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(test)]
 mod tests;
 mod walk;
 
@@ -63,7 +63,7 @@ pub use self::{
     query::{ActionPattern, ActionPatternError, Query},
     reach::Reach,
 };
-use self::{link::Place, pool::Pool};
+use self::{link::Place, pool::Pool, walk::Budget};
 use crate::clock::RecordId;
 
 /// A database that a SQL sink fills, open for reading. Cloning it is cheap.
@@ -121,7 +121,8 @@ impl Store {
     /// [`StoreError`]; never an empty page in its place.
     pub async fn browse(&self, query: &Query) -> Result<Page, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = ask::browse(&mut reader, &self.pool.tables, query).await;
+        let budget = Budget::page(reader.limit);
+        let found = ask::browse(&mut reader, &self.pool.tables, query, budget).await;
         self.pool.give(reader, found)
     }
 

@@ -16,6 +16,7 @@ pub(in crate::store) async fn browse(
     reader: &mut Reader<'_>,
     tables: &Tables,
     query: &Query,
+    mut budget: Budget,
 ) -> sqlx::Result<Page> {
     let span = Span::of(query);
     let Some(plan) = super::plan(reader, tables, query).await? else {
@@ -27,7 +28,6 @@ pub(in crate::store) async fn browse(
         Order::Down
     };
     let limit = query.limit_records();
-    let mut budget = Budget::page(reader.limit);
     let mut walk = Walk::new(&plan, order, span);
     // One more tells whether there are more.
     let walked = walk

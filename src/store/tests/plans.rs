@@ -61,6 +61,13 @@ fn cases() -> Vec<(&'static str, Query, &'static str, usize)> {
         ("service", all().service("docs"), "service", 1),
         ("ip", all().ip("::1"), "ip", 1),
         ("request", all().request("r"), "request", 1),
+    ]
+}
+
+/// The same for several filters at once.
+fn joined() -> Vec<(&'static str, Query, &'static str, usize)> {
+    let all = Query::new;
+    vec![
         ("session", all().session("s3"), "session", 1),
         (
             "session and action",
@@ -170,7 +177,7 @@ async fn every_page_is_read_along_its_index(filled: &Filled) {
         let from = query.from(Timestamp::from_micros(5));
         from.to(Timestamp::from_micros(2_000_000))
     };
-    for (case, query, index, parts) in cases() {
+    for (case, query, index, parts) in cases().into_iter().chain(joined()) {
         for query in [query.clone(), range(query)] {
             let plan = planned(filled, &query).await;
             let span = Span::of(&query);

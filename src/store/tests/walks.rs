@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::place::{RECORDS, sqlite};
 use crate::store::{
     Query,
-    ask::plan,
+    ask::{browse, plan},
     select::Order,
     span::Span,
     walk::{Budget, Ended, Walk},
@@ -48,4 +48,41 @@ async fn a_walk_stops_at_its_budget_and_goes_on_from_there() {
             filled.pool.give(reader, Ok(())).unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_that_looked_far_enough_says_until_when_and_goes_on_there() {
+    let filled = sqlite(false).await;
+    let tables = &filled.pool.tables;
+    // Of every ninety one matches: 26 in all, eleven or so in a thousand.
+    let query = Query::new().text("s77").limit(20);
+    let mut reader = filled.pool.take().await.unwrap();
+    let (mut found, mut sizes, mut next) = (Vec::new(), Vec::new(), Some(query.clone()));
+    while let Some(asked) = next {
+        let budget = Budget::new(1, Duration::MAX);
+        let page = browse(&mut reader, tables, &asked, budget).await.unwrap();
+        // It goes on from where it stopped, whether or not anything was found there.
+        let stopped = page.older.filter(|_| page.searched_until.is_some());
+        assert_eq!(page.searched_until, stopped.map(|id| id.timestamp()));
+        sizes.push((page.records.len(), page.searched_until.is_some()));
+        found.extend(page.records.iter().map(|stored| stored.number));
+        next = page.older.map(|id| query.clone().before(id));
+    }
+    let expected: Vec<u64> = (0..RECORDS.cast_unsigned())
+        .filter(|number| number % 90 == 77)
+        .rev()
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(sizes, [(11, true), (11, true), (4, false)]);
+
+    // The same upwards, and nothing is lost behind an empty page.
+    let nowhere = Query::new().text("nowhere");
+    let budget = Budget::new(1, Duration::MAX);
+    let page = browse(&mut reader, tables, &nowhere, budget).await.unwrap();
+    assert!(page.records.is_empty() && page.searched_until.is_some());
+    let up = nowhere.after(page.older.unwrap());
+    let budget = Budget::new(1, Duration::MAX);
+    let page = browse(&mut reader, tables, &up, budget).await.unwrap();
+    assert!(page.records.is_empty() && page.newer.is_none());
+    filled.pool.give(reader, Ok(())).unwrap();
 }

@@ -3,6 +3,7 @@
 mod filters;
 mod follow;
 mod model;
+mod pages;
 mod places;
 mod servers;
 
@@ -173,33 +174,6 @@ async fn a_range_of_time_includes_its_start_and_not_its_end() {
         assert_eq!(found(&store, query).await, expected, "{from}..{to}");
         let query = pattern("document.*").from(at(from)).to(at(to));
         assert_eq!(found(&store, query).await, expected, "{from}..{to}");
-    }
-}
-
-#[tokio::test]
-async fn pages_go_from_the_newest_to_the_oldest_without_a_gap_or_a_double() {
-    let mut place = place();
-    place
-        .sink
-        .deliver(&plain(&origin(1), 0..250))
-        .await
-        .unwrap();
-    let store = place.store().await;
-    for query in [
-        Query::new(),
-        pattern("document.create"),
-        pattern("document.*"),
-        Query::new().outcome("success"),
-    ] {
-        let mut seen = Vec::new();
-        let mut next = Some(query.clone().limit(30));
-        while let Some(query) = next {
-            let page = store.browse(&query).await.unwrap();
-            assert!(page.records.len() <= 30);
-            seen.extend(numbers(&page.records));
-            next = page.older.map(|id| query.before(id));
-        }
-        assert_eq!(seen, down(0..250), "{query:?}");
     }
 }
 
