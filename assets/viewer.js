@@ -10,6 +10,13 @@
   const shown = place?.dataset.zone;
   const turns = place && !("fixed" in place.dataset) && zone && zone !== shown;
 
+  const remember = (name, value) => {
+    const path = one(".brand").pathname.replace(/(.)\/$/, "$1");
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `tower-audit-${name}=${value}; path=${path}; max-age=31536000; samesite=lax${secure}`;
+  };
+  if (new URLSearchParams(location.search).has("lang")) remember("lang", lang);
+
   // Times
   const style = { dateStyle: "medium", timeStyle: "medium" };
   const dates = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, style);
@@ -32,8 +39,7 @@
   const times = (within) => all("time", within).forEach((time) => { turn(time); age(time); });
 
   if (turns) {
-    const path = one(".brand").pathname;
-    document.cookie = `tower-audit-tz=${zone}; path=${path}; max-age=31536000; samesite=lax` + (location.protocol === "https:" ? "; secure" : "");
+    remember("tz", zone);
     const said = one(".times-in", place);
     said.textContent = said.dataset.text.replace("{}", zone);
     one("a", place).hidden = false;
@@ -64,14 +70,28 @@
   });
 
   // Copying
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Not allowed, or not over TLS: the old way asks nobody.
+      const field = document.createElement("textarea");
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+  };
   all("[data-copy], [data-copy-link]").forEach((button) => {
-    if (!navigator.clipboard) return;
-    button.hidden = false;
+    const { copy: id, copyLink, copied } = button.dataset;
     const word = button.textContent;
+    button.hidden = false;
+    if (copyLink) button.previousElementSibling.hidden = true;
     button.addEventListener("click", async () => {
-      const { copy, copyLink } = button.dataset;
-      await navigator.clipboard.writeText(copy ? document.getElementById(copy).textContent.trim() : new URL(copyLink, location).href);
-      button.textContent = button.dataset.copied;
+      await copy(id ? document.getElementById(id).textContent.trim() : new URL(copyLink, location).href);
+      button.textContent = copied;
+      button.focus();
       setTimeout(() => { button.textContent = word; }, 2000);
     });
   });
@@ -87,7 +107,8 @@
   let since = words.since;
   let source = null;
   let arrived = 0;
-  let wait = 1000;
+  let refusals = 0;
+  const MOST_REFUSALS = 8;
 
   const state = (name) => {
     live.classList.remove("is-on", "is-paused", "is-lost");
@@ -125,19 +146,23 @@
     announce();
   };
   const close = () => { source?.close(); source = null; };
+  const waits = () => !source && !button.hidden && !live.classList.contains("is-paused");
+  const end = () => { close(); button.hidden = true; state("lost"); said.textContent = words.ended; };
   const connect = () => {
     close();
     source = new EventSource(`${words.live}${words.live.includes("?") ? "&" : "?"}since=${encodeURIComponent(since)}`);
-    source.addEventListener("open", () => { wait = 1000; state("on"); });
+    source.addEventListener("open", () => { refusals = 0; state("on"); });
     source.addEventListener("record", insert);
-    source.addEventListener("end", () => { close(); button.hidden = true; state("lost"); said.textContent = words.ended; });
+    source.addEventListener("end", end);
     source.addEventListener("error", () => {
       state("lost");
-      // A browser gives up after some answers; we ask again, ever more slowly.
+      // Where nobody answers, the browser tries again by itself. An answer that refuses ends that: we
+      // ask a few times more, ever more slowly.
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
-      setTimeout(() => { if (!live.classList.contains("is-paused")) connect(); }, wait);
-      wait = Math.min(wait * 2, 60000);
+      refusals += 1;
+      if (refusals > MOST_REFUSALS) { end(); return; }
+      setTimeout(() => { if (waits()) connect(); }, Math.min(500 * 2 ** refusals, 60000));
     });
   };
   button.hidden = false;
@@ -146,7 +171,7 @@
     button.textContent = paused ? pause : words.resume;
     if (paused) { connect(); } else { close(); state("paused"); }
   });
-  addEventListener("online", () => { if (!source && !live.classList.contains("is-paused")) connect(); });
+  ["online", "pageshow"].forEach((name) => addEventListener(name, () => { if (waits()) connect(); }));
   addEventListener("pagehide", close);
   state("on");
   connect();

@@ -121,7 +121,7 @@ fn foot(view: &View<'_>) -> Markup {
                     (words.times_in.replace("{}", time::zone_name(view)))
                 } " "
                 @if view.zone_from == ZoneFrom::Address {
-                    a href=(here(view).with("tz", "").address()) { (words.use_own_zone) }
+                    a href=(here(view).dropping("tz").address()) { (words.use_own_zone) }
                 } @else if view.zone_from == ZoneFrom::Cookie {
                     a href=(here(view).with("tz", "UTC").address()) { (words.use_utc) }
                 } @else {

@@ -36,6 +36,7 @@ pub(super) struct Link<'a> {
     path: Cow<'a, str>,
     pairs: Vec<(&'a str, Cow<'a, str>)>,
     kept: &'a [(&'static str, String)],
+    dropped: Option<&'static str>,
 }
 
 impl<'a> Link<'a> {
@@ -46,6 +47,7 @@ impl<'a> Link<'a> {
             path: path.into(),
             pairs: Vec::new(),
             kept: view.kept,
+            dropped: None,
         }
     }
 
@@ -83,10 +85,17 @@ impl<'a> Link<'a> {
         self
     }
 
+    /// The same, and not carrying on what the page keeps of this name.
+    pub(super) fn dropping(mut self, name: &'static str) -> Self {
+        self.dropped = Some(name);
+        self.without(name)
+    }
+
     /// The address. What a page keeps for its links is in it, unless the link says otherwise.
     pub(super) fn address(&self) -> String {
         let own = |name: &str| self.pairs.iter().any(|(other, _)| *other == name);
-        let kept = self.kept.iter().filter(|(name, _)| !own(name));
+        let is_kept = |name: &str| !own(name) && self.dropped != Some(name);
+        let kept = self.kept.iter().filter(|(name, _)| is_kept(name));
         let kept = kept.map(|(name, value)| (*name, value.as_str()));
         let pairs = self.pairs.iter().map(|(name, value)| (*name, &**value));
         self.written(pairs.chain(kept))
