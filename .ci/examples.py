@@ -40,10 +40,17 @@ EXPECTED = {
         ("secret.tell", "success", {"context.http.route": "/hello.Greeter/Greet", **PEER}),
         ("secret.tell", "denied", {"error.code": "PERMISSION_DENIED", "context.http.status": 200, **PEER}),
     ],
+    "viewer_behind_login": [
+        ("POST /documents", "success", {"actor.id": "admin"}),
+        ("POST /documents", "success", {"actor.id": "alice"}),
+    ],
 }
 
 # What else it says.
-SAYS = {"same_transaction": "2 documents, 0 rows in the outbox"}
+SAYS = {
+    "same_transaction": "2 documents, 0 rows in the outbox",
+    "viewer_behind_login": '{"records":1,"is_exact":true}',
+}
 
 
 def at(value, path):

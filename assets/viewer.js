@@ -153,7 +153,10 @@
     source = new EventSource(`${words.live}${words.live.includes("?") ? "&" : "?"}since=${encodeURIComponent(since)}`);
     source.addEventListener("open", () => { refusals = 0; state("on"); });
     source.addEventListener("record", insert);
-    source.addEventListener("end", end);
+    // The store does not answer: what stands there may not be all.
+    source.addEventListener("unavailable", () => state("lost"));
+    source.addEventListener("available", () => state("on"));
+    source.addEventListener("denied", end);
     source.addEventListener("error", () => {
       state("lost");
       // Where nobody answers, the browser tries again by itself. An answer that refuses ends that: we
