@@ -1,5 +1,7 @@
 //! A range of ids, as numbers, so that its ends can be moved by one.
 
+use std::time::Duration;
+
 use super::Query;
 use crate::clock::RecordId;
 
@@ -50,4 +52,35 @@ pub(super) fn number(id: RecordId) -> u128 {
 /// The id with this number, if it is one.
 pub(super) fn id(number: u128) -> Option<RecordId> {
     RecordId::from_bytes(number.to_be_bytes()).ok()
+}
+
+const MICRO: Duration = Duration::from_micros(1);
+
+/// The highest id below this one; none when there is none.
+pub(super) fn below(this: RecordId) -> Option<RecordId> {
+    let earlier = || this.timestamp().checked_sub(MICRO);
+    id(number(this).saturating_sub(1)).or_else(|| earlier().map(RecordId::highest_at))
+}
+
+/// The lowest id above this one; none when there is none.
+pub(super) fn above(this: RecordId) -> Option<RecordId> {
+    let later = || this.timestamp().checked_add(MICRO);
+    id(number(this).saturating_add(1)).or_else(|| later().map(RecordId::lowest_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn next_to_an_id_is_one_with_nothing_between() {
+        let at = |micros| Timestamp::from_micros(micros);
+        let (low, high) = (RecordId::lowest_at(at(1000)), RecordId::highest_at(at(999)));
+        assert_eq!((below(low), above(high)), (Some(high), Some(low)));
+        let inside = above(low).unwrap();
+        assert_eq!(number(inside), number(low) + 1);
+        assert_eq!(below(inside), Some(low));
+        assert_eq!(below(RecordId::lowest_at(Timestamp::MIN)), None);
+    }
 }

@@ -84,8 +84,7 @@ async fn behind(
     // An id that was only given stands for the gap next to it.
     let (edge, span, back) = match (order, query.before, query.after) {
         (Order::Down, Some(before), _) => {
-            let given = span::id(span::number(before).saturating_sub(1));
-            let Some(edge) = first.or(given) else {
+            let Some(edge) = first.or_else(|| span::below(before)) else {
                 return Ok(None);
             };
             let low = span::number(edge).saturating_add(1);
@@ -99,8 +98,7 @@ async fn behind(
             )
         }
         (Order::Up, _, Some(after)) => {
-            let given = span::id(span::number(after).saturating_add(1));
-            let Some(edge) = first.or(given) else {
+            let Some(edge) = first.or_else(|| span::above(after)) else {
                 return Ok(None);
             };
             let high = span::number(edge);
