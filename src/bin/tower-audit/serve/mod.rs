@@ -38,8 +38,8 @@ Examples:
 
 The viewer on a store, for whoever has the token. Without --token-file one is made and printed once,
 as an address to open; it ends with the program. The browser gets a cookie for it, which is not the
-token. Reading is recorded in the trail of --record, which delivers to the same store; without it, it
-is not.
+token. Reading is recorded in the trail of --record, which delivers to the same store; otherwise it
+is not recorded.
 Only this machine is served, unless --allow-remote is given. There is no TLS: put a proxy in front.
 Ctrl-C ends it.";
 
