@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn hold(parameter: (&str, &str)) -> Hold {
-        let filter = Filter::new([parameter]).unwrap();
+        let filter = Filter::new([parameter], NOW).unwrap();
         Hold::new("1".into(), &filter, "case".into(), "ann".into(), NOW)
     }
 

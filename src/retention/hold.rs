@@ -9,16 +9,16 @@ use crate::{
     clock::{RecordId, Timestamp},
     record::{Record, Target},
     sql::rows::{Party, Row, Text},
+    store::Query,
 };
 
 /// Which records a hold keeps: all that match every parameter. Without any, all.
 ///
-/// The parameters are those of a search: `action` (one, or `document.*`), `category`, `actor`,
-/// `actor_type`, `target` (an id, `type:id` or `type:*`), `outcome`, `ip`, `session`, `request`,
-/// `tenant`, `application`, `service`, `q` (a text anywhere in the record, in any case), `from`
-/// (inclusive) and `to` (exclusive), both RFC 3339.
+/// The parameters are those of a search, as [`Query::from_params`] reads them, without those of
+/// pages: `action`, `category`, `actor`, `actor_type`, `target`, `outcome`, `ip`, `session`,
+/// `request`, `tenant`, `application`, `service`, `q`, `from` (inclusive), `to` (exclusive).
 ///
-/// What a parameter could mean in two ways is held in both.
+/// In doubt a record matches: a text is looked for in all of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Filter(BTreeMap<String, String>);
@@ -41,9 +41,6 @@ const NAMES: [&str; 15] = [
     "from",
     "to",
 ];
-
-/// No value is longer.
-const MAX_VALUE_BYTES: usize = 1024;
 
 /// Records that are kept until somebody releases them, whatever any policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,30 +68,43 @@ pub struct Hold {
 }
 
 impl Filter {
-    /// Reads parameters; an empty value is none.
+    /// Reads parameters; an empty value is none. Times such as `7d` are counted from `now`.
     ///
     /// # Errors
     ///
     /// [`RetentionError::Filter`] names what is unknown, given twice, malformed or too long.
     pub fn new<N: AsRef<str>, V: Into<String>>(
         parameters: impl IntoIterator<Item = (N, V)>,
+        now: Timestamp,
     ) -> Result<Self, RetentionError> {
-        let mut filter = Self::default();
+        let mut given = vec![("range".to_owned(), "all".to_owned())];
         for (name, value) in parameters {
-            let (name, value) = (name.as_ref(), value.into());
-            let wrong = |reason: String| RetentionError::Filter {
-                parameter: crate::text::clean(name, 64).0.into_owned(),
-                reason,
-            };
-            if value.is_empty() {
-                continue;
+            let name = name.as_ref();
+            if !NAMES.contains(&name) {
+                return Err(RetentionError::Filter {
+                    parameter: crate::text::clean(name, 64).0.into_owned(),
+                    reason: format!("unknown parameter; expected one of: {}", NAMES.join(", ")),
+                });
             }
-            check(name, &value).map_err(wrong)?;
-            if filter.0.insert(name.to_owned(), value).is_some() {
-                return Err(wrong("it stands there twice".to_owned()));
-            }
+            given.push((name.to_owned(), value.into()));
         }
-        Ok(filter)
+        let query = Query::from_params(given, now).map_err(|error| RetentionError::Filter {
+            parameter: error.parameter,
+            reason: error.reason,
+        })?;
+        Ok(Self::of(&query))
+    }
+
+    /// What a query finds, on all of its pages and whoever asks.
+    #[must_use]
+    pub fn of(query: &Query) -> Self {
+        let parameters = query.params().into_iter();
+        let wanted = parameters.filter(|(name, _)| NAMES.contains(name));
+        Self(
+            wanted
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
     }
 
     /// Its parameters, in the order of their names.
@@ -112,7 +122,8 @@ impl Filter {
 
     fn from_json(text: &str) -> Option<Self> {
         let parameters: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-        Self::new(parameters).ok()
+        // Times were counted when it was placed; what is not one of its words is not understood.
+        Self::new(parameters, Timestamp::from_micros(0)).ok()
     }
 
     /// The time range that it can match in; without ends where it has none.
@@ -128,30 +139,6 @@ impl Filter {
         };
         self.parameters()
             .all(|(name, value)| matches(name, value, &row))
-    }
-}
-
-fn check(name: &str, value: &str) -> Result<(), String> {
-    if !NAMES.contains(&name) {
-        return Err(format!(
-            "unknown parameter; expected one of: {}",
-            NAMES.join(", ")
-        ));
-    }
-    if value.len() > MAX_VALUE_BYTES {
-        return Err(format!("longer than {MAX_VALUE_BYTES} bytes"));
-    }
-    match name {
-        "from" | "to" => value
-            .parse::<Timestamp>()
-            .map(drop)
-            .map_err(|_quotes_the_value| {
-                "write a time in RFC 3339, such as 2026-11-20T13:34:01Z".to_owned()
-            }),
-        "action" => super::Rule::action(value).map(drop).map_err(|_said_here| {
-            "write user.login, or user.* for all that begin with user.".to_owned()
-        }),
-        _ => Ok(()),
     }
 }
 
@@ -198,16 +185,21 @@ fn span(row: &Row<'_>) -> (Timestamp, Timestamp) {
     (row.timestamp.min(id), row.timestamp.max(id))
 }
 
-/// `type:id`, `type:*` or an id, which can hold colons itself.
+/// A target as a query says it; an id that could be taken for a type and an id is held as both.
 fn is_target(target: &Party<'_>, value: &str) -> bool {
     let text = |text: &Option<Text<'_>>| {
         text.as_ref()
             .map_or(String::new(), |text| text.0.to_string())
     };
     let (kind, id) = (text(&target.kind), text(&target.id));
-    let rest = value.strip_prefix(kind.as_str());
-    let rest = rest.and_then(|rest| rest.strip_prefix(':'));
-    id == value || rest.is_some_and(|rest| rest == "*" || rest == id)
+    let said = |query: Query| {
+        let mut parameters = query.params().into_iter();
+        parameters.any(|(name, said)| name == "target" && said == value)
+    };
+    id == value
+        || said(Query::new().target_type(&kind).target(&id))
+        || said(Query::new().target_type(&kind))
+        || said(Query::new().target(&id))
 }
 
 /// Whether a text stands in any of a record's texts, or in the name of a field, in any case.
@@ -298,6 +290,8 @@ impl fmt::Display for Filter {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_micros(1_795_219_200_000_000);
+
     const RECORD: &str = r#"{"id":"01a1f929-fda3-774b-8000-000000000001",
         "timestamp":"2026-11-20T13:34:01.123456Z","action":"document.create","category":"document",
         "outcome":"success","service":{"name":"docs"},"actor":{"type":"user","id":"146","name":"Toast"},
@@ -306,12 +300,12 @@ mod tests {
         "details":{"note":"Straße \u00e9t\u00e9","n":4711}}"#;
 
     fn filter(pairs: &[(&str, &str)]) -> Filter {
-        Filter::new(pairs.iter().copied()).unwrap()
+        Filter::new(pairs.iter().copied(), NOW).unwrap()
     }
 
     #[test]
     fn a_record_is_held_when_every_parameter_matches() {
-        let cases: [(&[(&str, &str)], bool); 27] = [
+        let cases: [(&[(&str, &str)], bool); 29] = [
             (&[], true),
             (&[("action", "document.create")], true),
             (&[("action", "document.*")], true),
@@ -324,12 +318,13 @@ mod tests {
             (&[("target", "document:a:b")], true),
             (&[("target", "document:*")], true),
             (&[("target", "folder:a:b")], false),
+            (&[("target", "*:a:b")], true),
             (&[("target", "7")], true),
             (&[("target", "8")], false),
             (&[("tenant", "42"), ("service", "docs")], true),
             (&[("application", "web")], false),
             (&[("ip", "10.0.0.1"), ("request", "r1")], true),
-            (&[("session", "x")], false),
+            (&[("session", "hmac-sha256:k1:9f")], false),
             (&[("q", "TOAST")], true),
             (&[("q", "\u{e9}t\u{e9}")], true),
             (&[("q", "stra\u{df}e")], true),
@@ -339,6 +334,7 @@ mod tests {
             (&[("from", "2026-11-20T13:34:02Z")], false),
             (&[("to", "2026-11-20T13:34:01.123456Z")], false),
             (&[("to", "2026-11-20T13:34:01.123457Z")], true),
+            (&[("from", "1d")], true),
         ];
         for (pairs, expected) in cases {
             assert_eq!(filter(pairs).holds(RECORD), expected, "{pairs:?}");
@@ -351,17 +347,15 @@ mod tests {
         for (name, value, expected) in [
             ("actro", "1", "unknown parameter"),
             ("limit", "1", "unknown parameter"),
-            ("from", "7d", "RFC 3339"),
+            ("from", "yesterday", "2026-11-20T13:34:01Z"),
+            ("outcome", "good", "write success"),
             ("action", "user*", "write user.login"),
             ("q", &"x".repeat(1025), "longer than 1024"),
         ] {
-            let error = Filter::new([(name, value)]).unwrap_err().to_string();
-            assert!(
-                error.contains(expected) && error.starts_with(name),
-                "{error}"
-            );
+            let error = Filter::new([(name, value)], NOW).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains(name), "{error}");
         }
-        let twice = Filter::new([("actor", "1"), ("actor", "2")]).unwrap_err();
+        let twice = Filter::new([("actor", "1"), ("actor", "2")], NOW).unwrap_err();
         assert!(twice.to_string().contains("twice"), "{twice}");
         assert_eq!(filter(&[("actor", "")]), Filter::default());
         let json = filter(&[("q", "a\"b"), ("actor", "1")]).to_json();

@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) const HELP: &str = "\
 Examples:
-  tower-audit hold add --store sqlite://audit.db --reason 'case 7' actor=146 from=2026-01-01T00:00:00Z
+  tower-audit hold add --store sqlite://audit.db --reason 'case 7' actor=146 from=2026-01-01
   tower-audit hold add --store sqlite://audit.db --reason 'case 8' 'action=document.*' tenant=42
   tower-audit hold list --store sqlite://audit.db
   tower-audit hold release --store sqlite://audit.db --by ann 7c9e6679-7425-40de-944b-e07fc1f90ae7
@@ -73,11 +73,9 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 pub(crate) async fn run(command: &HoldCommand, output: &mut Output) -> Result<End, Failure> {
     match command {
         HoldCommand::Add(args) => {
-            let filter = Filter::new(
-                args.filter
-                    .iter()
-                    .map(|(name, value)| (name, value.as_str())),
-            );
+            let parameters = args.filter.iter();
+            let parameters = parameters.map(|(name, value)| (name, value.as_str()));
+            let filter = Filter::new(parameters, now());
             let filter = filter.map_err(Failure::of)?;
             let mut pruner = args.at.open().await?;
             let hold = pruner

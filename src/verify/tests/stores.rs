@@ -253,3 +253,24 @@ async fn a_store_that_began_later_says_that_it_cannot_compute_the_tree() {
     );
     assert_eq!((report.first, report.records, report.head), (4, 6, None));
 }
+
+#[tokio::test]
+async fn what_a_prune_removed_is_compared_with_the_journal_by_its_leaf() {
+    let both = Both::new().await;
+    both.sql(
+        "INSERT INTO audit_emptied SELECT trail, number, leaf FROM audit_records WHERE number < 4; \
+         DELETE FROM audit_records WHERE number < 4",
+    )
+    .await;
+    for report in [both.check(Options::new()).await, both.compare().await] {
+        assert_eq!(kinds(&report), [], "{report}");
+        assert_eq!((report.emptied, report.records), (4, 6), "{report}");
+        assert!(report.head.is_some_and(|head| head.size == 10));
+    }
+    both.sql("DELETE FROM audit_emptied WHERE number = 2").await;
+    assert_eq!(kinds(&both.compare().await), [Kind::NotInStore]);
+    both.sql("UPDATE audit_emptied SET leaf = zeroblob(32) WHERE number = 1")
+        .await;
+    let found = kinds(&both.compare().await);
+    assert!(found.contains(&Kind::Differs), "{found:?}");
+}

@@ -37,7 +37,7 @@ async fn what_a_hold_keeps_goes_once_it_is_released() {
         filled(&place).await;
         let retention = Retention::new().keep(90 * DAY);
         let mut pruner = place.pruner().await;
-        let filter = Filter::new([("actor", "146")]).unwrap();
+        let filter = Filter::new([("actor", "146")], NOW).unwrap();
         let hold = pruner.hold(&filter, "case 7", "ann", NOW).await.unwrap();
         let plan = pruner.plan(&retention, NOW).await.unwrap();
         assert_eq!((plan.removed, plan.rules[0].held, plan.holds), (20, 20, 1));
@@ -101,7 +101,7 @@ fn elsewhere(address: String) {
             .build();
         runtime.unwrap().block_on(async {
             let mut pruner = Pruner::open(&address).await.unwrap();
-            let filter = Filter::new([("actor", "146")]).unwrap();
+            let filter = Filter::new([("actor", "146")], NOW).unwrap();
             pruner.hold(&filter, "case 7", "ann", NOW).await.unwrap();
         });
     });

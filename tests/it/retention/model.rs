@@ -117,7 +117,7 @@ impl About {
             Self::Category(category) => ("category", (*category).to_owned()),
             Self::Actor(actor) => ("actor", actor.to_string()),
         };
-        Filter::new([parameter]).unwrap()
+        Filter::new([parameter], NOW).unwrap()
     }
 }
 

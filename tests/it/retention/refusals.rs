@@ -129,7 +129,7 @@ async fn the_traces_of_pruning_are_guarded() {
         .prune(&Retention::new().keep(90 * DAY), NOW)
         .await
         .unwrap();
-    let filter = Filter::new([("actor", "146")]).unwrap();
+    let filter = Filter::new([("actor", "146")], NOW).unwrap();
     let hold = pruner.hold(&filter, "case 7", "ann", NOW).await.unwrap();
     pruner.release(&hold.id, "bob", NOW).await.unwrap();
     let Place::Postgres(server) = &place else {
