@@ -349,7 +349,7 @@ mod tests {
             ("limit", "1", "unknown parameter"),
             ("from", "yesterday", "2026-11-20T13:34:01Z"),
             ("outcome", "good", "write success"),
-            ("action", "user*", "write user.login"),
+            ("action", "user*", "(user.login)"),
             ("q", &"x".repeat(1025), "longer than 1024"),
         ] {
             let error = Filter::new([(name, value)], NOW).unwrap_err().to_string();
