@@ -94,10 +94,19 @@ pub(super) fn filter_value(filter: &[(String, String)]) -> Value {
     )
 }
 
-/// What makes two readers the same.
+/// What makes two readers the same: kind and id, and for whom they act. What else is said of them may
+/// differ from session to session, and is masked in records.
 pub(super) fn reader_key(actor: &Actor) -> String {
-    // All that the host says of it; two that it does not tell apart are one.
-    serde_json::to_string(actor).unwrap_or_default()
+    let mut key = match &actor.id {
+        Some(id) => format!("{} {}", actor.kind, id.as_str()),
+        // All that the host says; two that it does not tell apart are one.
+        None => serde_json::to_string(actor).unwrap_or_default(),
+    };
+    if let Some(other) = &actor.on_behalf_of {
+        key.push_str(" for ");
+        key.push_str(&reader_key(other));
+    }
+    key
 }
 
 /// What was recorded lately.
@@ -223,6 +232,21 @@ mod tests {
             let before = written.lock().unwrap().len();
             reads.note(&pen, &alice, &read(&[("q", &n.to_string())], None));
             assert_eq!(written.lock().unwrap().len(), before + expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_is_known_again_whatever_else_is_said_of_it() {
+        let plain = Actor::user("7");
+        let more = Actor::user("7").email("a@b").credential("session", "s1");
+        assert_eq!(reader_key(&plain), reader_key(&more));
+        for other in [
+            Actor::user("8"),
+            Actor::service("7"),
+            Actor::user("7").on_behalf_of(Actor::user("8")),
+            Actor::unknown(),
+        ] {
+            assert_ne!(reader_key(&plain), reader_key(&other), "{other:?}");
         }
     }
 
