@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     record::Outcome,
     store::{Bar, Histogram},
-    viewer::model::{Search, View},
+    viewer::model::{Search, View, ZoneFrom},
 };
 
 /// The height of the drawing in its own units; the style sheet says how large it is.
@@ -145,8 +145,13 @@ impl<'a> Counted<'a> {
     /// A step in words: when, and how many of each.
     fn said(&self, listing: &Listing<'_>, bar: &Bar) -> String {
         let words = listing.view.words;
+        // The script turns times, but not these.
+        let zone = match listing.view.zone_from {
+            ZoneFrom::Default => " UTC",
+            ZoneFrom::Address | ZoneFrom::Cookie => "",
+        };
         let mut said = format!(
-            "{} – {}: {}",
+            "{} – {}{zone}: {}",
             time::said(listing.view, bar.start),
             time::said(listing.view, self.end(bar)),
             words.locale.plural(sum(bar), words.count)

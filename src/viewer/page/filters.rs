@@ -120,15 +120,17 @@ fn custom<'a>(mut link: super::link::Link<'a>, search: &Search) -> super::link::
 pub(super) fn named(view: &View<'_>, search: &Search) -> Vec<(&'static str, String)> {
     let mut named = Vec::new();
     for (name, value) in &search.filters {
-        if let Some(label) = label(view, name) {
-            named.push((label, said(view, search, name, value)));
+        // The period is said apart.
+        let is_period = matches!(*name, "from" | "to");
+        if let Some(label) = label(view, name).filter(|_| !is_period) {
+            named.push((label, said(view, name, value)));
         }
     }
     named
 }
 
 /// A value as it is shown: words of our own in the reader's language.
-fn said(view: &View<'_>, search: &Search, name: &str, value: &str) -> String {
+fn said(view: &View<'_>, name: &str, value: &str) -> String {
     let word = match name {
         "outcome" => {
             Outcome::from_word(value).map(|outcome| mark::outcome_word(view.words, outcome))
@@ -136,26 +138,18 @@ fn said(view: &View<'_>, search: &Search, name: &str, value: &str) -> String {
         "actor_type" => ActorType::from_word(value).map(|kind| cells::actor_word(view.words, kind)),
         _ => None,
     };
-    let moment = match name {
-        "from" => search.from,
-        "to" => search.to,
-        _ => None,
-    };
-    let moment = moment.map(|at| time::said(view, at));
-    word.map(str::to_owned)
-        .or(moment)
-        .unwrap_or_else(|| value.to_owned())
+    word.unwrap_or(value).to_owned()
 }
 
 fn chips(view: &View<'_>, listing: &Listing<'_>) -> Markup {
     let words = &view.words.filters;
     let search = listing.search;
-    let chip = |name: &str, label: &str, value: Option<&str>| {
+    let chip = |name: &str, label: &str, value: &Markup| {
         let remove = words.remove.replace("{}", label);
         html! {
             li.chip {
                 span.name { (label) }
-                @if let Some(value) = value { span.value { (text::short(value)) } }
+                (value)
                 a href=(listing.without(name).address()) aria-label=(remove) title=(remove) { "×" }
             }
         }
@@ -165,12 +159,20 @@ fn chips(view: &View<'_>, listing: &Listing<'_>) -> Markup {
             ul.chips aria-label=(words.active) {
                 @for (name, value) in &search.filters {
                     @if let Some(label) = label(view, name) {
-                        (chip(name, label, Some(&said(view, search, name, value))))
+                        (chip(name, label, &html! { span.value { (shown(view, search, name, value)) } }))
                     }
                 }
-                @if search.reads { (chip("reads", words.reads, None)) }
+                @if search.reads { (chip("reads", words.reads, &Markup::default())) }
             }
         }
+    }
+}
+
+/// A value as it is shown; times as times, so that the script can turn them.
+fn shown(view: &View<'_>, search: &Search, name: &str, value: &str) -> Markup {
+    match (name, search.from, search.to) {
+        ("from", Some(at), _) | ("to", _, Some(at)) => time::at(view, at),
+        _ => text::short(&said(view, name, value)),
     }
 }
 

@@ -248,7 +248,7 @@ fn the_bars_have_their_numbers_beside_them_in_words() {
         "{text}"
     );
     assert!(page.contains(
-        "20.11.2026, 12:40:00 – 20.11.2026, 13:40:00: 1.403 Einträge · Erfolg 1.400 · Fehler 3"
+        "20.11.2026, 12:40:00 – 20.11.2026, 13:40:00 UTC: 1.403 Einträge · Erfolg 1.400 · Fehler 3"
     ));
     assert_eq!(
         page.matches("class=\"hit\"").count(),
