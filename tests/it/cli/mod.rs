@@ -9,6 +9,7 @@ mod reading;
 mod replay;
 mod retention;
 mod serve;
+mod servers;
 mod session;
 mod shown;
 mod sink;

@@ -4,7 +4,7 @@ mod filters;
 mod follow;
 mod model;
 mod pages;
-mod places;
+pub(crate) mod places;
 mod servers;
 
 use std::{fs, ops::Range, path::Path, time::Duration};
