@@ -5,6 +5,8 @@
 //! the steps are left in `target/screenshots`. Run with `cargo test --all-features --test systems`.
 
 #[cfg(test)]
+mod duplistatus;
+#[cfg(test)]
 mod grist;
 #[cfg(test)]
 mod logto;

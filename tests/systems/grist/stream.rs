@@ -328,3 +328,21 @@ async fn an_outage_of_a_destination_loses_nothing_and_holds_up_nobody() {
     .await;
     end(&stage.audit).await;
 }
+
+#[test]
+fn the_reference_page_of_all_events_is_made_from_the_code() {
+    // Grist: the page of all events, with what each means, is generated.
+    let catalogue = service::catalogue();
+    let page = catalogue.to_markdown();
+    for declared in catalogue.iter() {
+        let (action, description) = (
+            declared.action.as_str(),
+            declared.description.as_deref().unwrap(),
+        );
+        assert!(
+            page.contains(action) && page.contains(description),
+            "{action}: {page}"
+        );
+    }
+    assert!(page.contains("PUT /workspaces/{id}/access"), "{page}");
+}

@@ -21,7 +21,7 @@ pub(super) async fn start(database: Database) -> Stage {
         .route("/sign-in-experience/submit", post(submit))
         .route("/oidc/token", post(token))
         .route("/api/users/{id}", delete(delete_user));
-    Stage::start(database, routes, access, |builder| builder).await
+    Stage::start(database, routes, access, |builder, _| builder).await
 }
 
 /// Whoever manages a tenant reads what is the tenant's.

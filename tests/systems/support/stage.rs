@@ -40,12 +40,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts a service with these routes; `access` says which user may read what.
+    /// Starts a service with these routes; `access` says which user may read what;
+    /// `configure` is given the address of the database.
     pub(crate) async fn start(
         database: Database,
         routes: Router,
         access: fn(&str) -> Access,
-        configure: impl FnOnce(AuditBuilder) -> AuditBuilder,
+        configure: impl FnOnce(AuditBuilder, &str) -> AuditBuilder,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("audit.db");
@@ -61,7 +62,7 @@ impl Stage {
             Database::Postgres(place) => (builder.sink("database", place.sink()), place.address()),
         };
         tables::migrate(&address, None).await.unwrap();
-        let audit = configure(builder).start().await.unwrap();
+        let audit = configure(builder, &address).start().await.unwrap();
         let store = Store::open(&address).await.unwrap();
         let router = routes.merge(desk(&audit, store.clone(), access));
         let service = Service::start(layered(router, &audit)).await;

@@ -47,7 +47,7 @@ async fn create(scope: AuditScope, Path(name): Path<String>) -> StatusCode {
 impl App {
     pub(super) async fn start() -> Self {
         let routes = Router::new().route("/documents/{name}", post(create));
-        Self(Stage::start(Database::Sqlite, routes, access, |builder| builder).await)
+        Self(Stage::start(Database::Sqlite, routes, access, |builder, _| builder).await)
     }
 
     /// With its history.

@@ -1,0 +1,80 @@
+//! How long entries are kept.
+
+use std::time::Duration;
+
+use tower_audit::{
+    Record,
+    clock::Clock as _,
+    retention::{Pruner, Retention},
+    store::Query,
+};
+
+use super::service::{self, DAY};
+use crate::support::{
+    desk::cookie,
+    service::{end, until},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_entries_go_after_a_dry_run_and_that_is_on_record() {
+    let stage = service::start().await;
+    let entries = Query::new().action("backup_collected".parse().unwrap());
+    let mut there = 0;
+    for (days, count) in [(100, 20), (10, 6), (2, 1)] {
+        stage.ago(DAY * days + Duration::from_secs(60));
+        for _ in 0..count {
+            stage.audit.record(Record::new("backup_collected")).unwrap();
+        }
+        // An age counts from when a record came to the store, too.
+        there += count;
+        stage.has(&entries, there).await;
+    }
+    stage.now();
+
+    // duplistatus: by hand, with a dry run that says how many.
+    let mut pruner = Pruner::open(&stage.address).await.unwrap();
+    let plan = pruner
+        .plan(&service::retention(), stage.clock.now())
+        .await
+        .unwrap();
+    assert_eq!(plan.removed, 20, "{plan:?}");
+    // What the trail says of itself stays for ever.
+    assert!(plan.oldest_remaining.is_some(), "{plan:?}");
+    assert_eq!(
+        stage.jsons(&entries).await.len(),
+        27,
+        "a dry run changes nothing"
+    );
+
+    // duplistatus: daily, by itself.
+    stage.clock.advance(Duration::from_secs(3601));
+    until("the old entries are gone", async || {
+        stage.jsons(&entries).await.len() == 7
+    })
+    .await;
+    // duplistatus: a clean-up is recorded; here with the policy and the numbers, for whoever may read.
+    let (header, value) = cookie("auditor");
+    let mut prunes = serde_json::Value::Null;
+    until("the clean-up is on record", async || {
+        let path = "/audit/api/records?action=audit.prune";
+        let answer = stage.service.get(path, &[(header, &value)]).await;
+        prunes = answer.json()["records"].take();
+        prunes.as_array().is_some_and(|prunes| prunes.len() == 1)
+    })
+    .await;
+    let prune = &prunes[0]["record"];
+    assert_eq!(
+        (&prune["outcome"], &prune["actor"]["type"]),
+        (&"success".into(), &"system".into())
+    );
+    assert!(
+        prune["details"]["removed"].as_u64().unwrap() >= 20,
+        "{prune}"
+    );
+    assert_eq!(prune["details"]["complete"], true, "{prune}");
+
+    // duplistatus: never less than 30 days.
+    let refused = Retention::new().keep(DAY * 29).check().unwrap_err();
+    assert!(refused.to_string().contains("30d"), "{refused}");
+    end(&stage.audit).await;
+}
