@@ -213,6 +213,7 @@ impl Query {
     }
 
     /// The same filters without a page: from the newest on, with the default limit.
+    #[cfg(feature = "export")]
     pub(crate) fn all_pages(self) -> Self {
         Self {
             before: None,
@@ -224,6 +225,7 @@ impl Query {
     }
 
     /// What [`within`](Self::within) allows, in the words of [`params`](Self::params).
+    #[cfg(feature = "export")]
     pub(crate) fn reach_params(&self) -> Vec<(&'static str, String)> {
         let Reach {
             tenant,

@@ -54,6 +54,8 @@ impl Tables {
     /// The table in a `FROM`, to be read along this index and no other.
     pub(super) fn along(&self, table: &str, alias: &str, index: &str) -> String {
         let name = self.name(table);
+        #[cfg(not(feature = "mysql"))]
+        let _ = index;
         match self.dialect {
             #[cfg(feature = "mysql")]
             Dialect::Mysql if index == PRIMARY => {
@@ -65,10 +67,10 @@ impl Tables {
                 format!("{name} AS {alias} FORCE INDEX ({index})")
             }
             // These decide by the conditions: all but one are written so that no index serves.
-            _ => {
-                let _ = index;
-                format!("{name} AS {alias}")
-            }
+            #[cfg(feature = "sqlite")]
+            Dialect::Sqlite => format!("{name} AS {alias}"),
+            #[cfg(feature = "postgres")]
+            Dialect::Postgres => format!("{name} AS {alias}"),
         }
     }
 
@@ -104,6 +106,7 @@ impl Tables {
         match self.dialect {
             #[cfg(feature = "postgres")]
             Dialect::Postgres => "r.json::text",
+            #[cfg(any(feature = "sqlite", feature = "mysql"))]
             _ => "r.json",
         }
     }
@@ -202,6 +205,7 @@ impl Sql {
                 self.push(&format!(" AND LENGTH({column}) = "));
                 self.bind(Value::Number(length))
             }
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
             _ => {
                 let _ = (column, text);
                 self
@@ -214,6 +218,7 @@ impl Sql {
         match self.dialect {
             #[cfg(feature = "sqlite")]
             Dialect::Sqlite => self.push("+").push(column),
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
             _ => self.push(column),
         }
     }
