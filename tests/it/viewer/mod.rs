@@ -9,6 +9,8 @@ mod hostile;
 mod live;
 mod reads;
 mod served;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod servers;
 
 use std::sync::{Arc, Mutex};
 
