@@ -8,8 +8,11 @@ use super::{dice::Dice, endings::ended, people::Person};
 
 type Deed = fn(Record, &Person, &mut Dice) -> Record;
 
+/// Its name, method and route, and the status of the answer.
+type Kind = (&'static str, &'static str, &'static str, u16, Deed);
+
 #[rustfmt::skip]
-const DEEDS: [(u64, (&str, &str, &str, u16, Deed)); 8] = [
+const DEEDS: [(u64, Kind); 8] = [
     (26, ("document.update", "PUT", "/documents/{id}", 200, rename)),
     (20, ("user.login", "POST", "/login", 200, |record, _, _| record)),
     (18, ("document.create", "POST", "/documents", 201, |record, _, dice| record.target(document(dice)))),

@@ -130,11 +130,23 @@ async fn the_viewer_filters_by_what_the_data_has() {
     let stage = service::start().await;
     let records = service::a_day(&stage).await;
     browser.sign_in(&stage.service.url, "auditor").await;
+    shows_the_day(&browser).await;
+    offers_what_occurs(&browser).await;
+    filters_and_resets(&browser, &stage.service.url).await;
+    shows_the_details(&browser, &records).await;
+    end(&stage.audit).await;
+}
+
+/// The rows without those that the trail and the sign-in page of this test leave.
+async fn of_service(browser: &Browser) -> Vec<Row> {
+    let mut rows = browser.rows().await;
+    rows.retain(|row| !row.action.starts_with("audit.") && row.action != "POST /sign-in");
+    rows
+}
+
+async fn shows_the_day(browser: &Browser) {
     // duplistatus: chronological, with those columns, and System for what nobody did.
-    let rows = browser.rows().await;
-    let of_service =
-        |row: &&Row| !row.action.starts_with("audit.") && row.action != "POST /sign-in";
-    let rows: Vec<_> = rows.iter().filter(of_service).collect();
+    let rows = of_service(browser).await;
     let actions: Vec<_> = rows.iter().map(|row| &*row.action).collect();
     let expected = [
         "audit_cleanup",
@@ -148,7 +160,9 @@ async fn the_viewer_filters_by_what_the_data_has() {
     assert_eq!(actions, expected);
     assert_eq!(rows[0].actor, ["System"]);
     browser.picture("duplistatus-1-table").await;
+}
 
+async fn offers_what_occurs(browser: &Browser) {
     // duplistatus: filters for dates, user, action, category and status, whose choices come from the
     // data.
     let mut categories = browser
@@ -180,6 +194,9 @@ async fn the_viewer_filters_by_what_the_data_has() {
             "{word}: {outcomes:?}"
         );
     }
+}
+
+async fn filters_and_resets(browser: &Browser, url: &str) {
     browser.filter("category", "authentication").await;
     assert_eq!(browser.rows().await.len(), 2);
     browser.filter("outcome", "failure").await;
@@ -195,12 +212,14 @@ async fn the_viewer_filters_by_what_the_data_has() {
     browser.find("table.log tbody tr").await;
     assert_eq!(browser.rows().await, before);
     let day = "/audit/?from=2026-11-20T14:02:00Z&to=2026-11-20T14:04:00Z";
-    browser.open(&format!("{}{day}", stage.service.url)).await;
-    let rows = browser.rows().await;
-    let rows: Vec<_> = rows.iter().filter(of_service).collect();
+    browser.open(&format!("{}{day}", url)).await;
+    let rows = of_service(browser).await;
     let actions: Vec<_> = rows.iter().map(|row| &*row.action).collect();
     assert_eq!(actions, ["user_updated", "login"]);
+}
 
+async fn shows_the_details(browser: &Browser, records: &[Value]) {
+    let rows = of_service(browser).await;
     // duplistatus: an eye for the details.
     browser
         .follow(&format!("tr[data-id='{}'] a.row", rows[0].id))
@@ -217,5 +236,4 @@ async fn the_viewer_filters_by_what_the_data_has() {
     let said = browser.texts("p.summary time .at").await.remove(0);
     assert!(said.starts_with("20.11.2026, 15:0"), "{said}");
     browser.picture("duplistatus-2-german").await;
-    end(&stage.audit).await;
 }

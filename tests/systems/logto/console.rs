@@ -35,7 +35,7 @@ fn event(number: usize) -> Record {
         .tenant(Tenant::new(if number < 40 { "t-a" } else { "t-b" }))
         .detail("params", serde_json::json!({"number": number}))
         .context(context);
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         record.error(Fault::new("The password is wrong.").code("session.invalid_credentials"))
     } else {
         record.success()
@@ -64,6 +64,16 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
     let url = &stage.service.url;
     browser.sign_in(url, "admin-of-t-a").await;
 
+    shows_the_table(&browser).await;
+    filters(&browser).await;
+    let raw = opens_a_detail(&browser, &stage).await;
+    goes_to_the_pages_of_user_and_application(&browser, url, &raw).await;
+    exports_and_searches(&browser, url).await;
+    keeps_tenants_apart(&browser, url, &raw).await;
+    end(&stage.audit).await;
+}
+
+async fn shows_the_table(browser: &Browser) {
     // Logto: a table of event, with a mark of success or failure, user, application and time.
     let rows = browser.rows().await;
     assert_eq!(rows.len(), 40);
@@ -78,7 +88,9 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
     );
     assert_eq!(first.time, "2026-11-20T14:59:00.000000Z");
     browser.picture("logto-1-table").await;
+}
 
+async fn filters(browser: &Browser) {
     // Logto: filters by event, application and time range, kept in the address.
     browser
         .filter("action", "ExchangeTokenBy.RefreshToken")
@@ -112,7 +124,10 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
     browser.open(&address).await;
     assert_eq!(browser.rows().await, rows);
     browser.picture("logto-2-filtered").await;
+}
 
+async fn opens_a_detail(browser: &Browser, stage: &Stage) -> Value {
+    let rows = browser.rows().await;
     // Logto: a click leads to the details and the raw JSON.
     browser.follow("table.log tbody tr:first-child a.row").await;
     let raw: Value = serde_json::from_str(&browser.texts("#raw pre").await[0]).unwrap();
@@ -120,7 +135,10 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
     assert!(stored.contains(&raw), "{raw}");
     assert_eq!(raw["id"], *rows[0].id);
     browser.picture("logto-3-detail").await;
+    raw
+}
 
+async fn goes_to_the_pages_of_user_and_application(browser: &Browser, url: &str, raw: &Value) {
     // Logto: a user's page shows that user's log, an application's page its own.
     browser.follow(".aside a[href*='/audit/actors/']").await;
     let user = raw["actor"]["id"].as_str().unwrap();
@@ -137,7 +155,9 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
         rows.iter().all(|row| row.application == "app-web"),
         "{rows:?}"
     );
+}
 
+async fn exports_and_searches(browser: &Browser, url: &str) {
     // Logto has no export, and no search by address or result.
     let (_, csv) = browser.download("a[href*='format=csv']").await;
     assert_eq!(csv.lines().count(), 21, "{csv}");
@@ -145,7 +165,9 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
         .open(&format!("{url}/audit/?ip=203.0.113.9&outcome=error"))
         .await;
     assert_eq!(browser.rows().await.len(), 8);
+}
 
+async fn keeps_tenants_apart(browser: &Browser, url: &str, raw: &Value) {
     // Whoever manages the other tenant sees the other ten events, and none of these.
     browser.open(&format!("{url}/sign-in")).await;
     browser
@@ -164,5 +186,4 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
         ))
         .await;
     assert_eq!(browser.texts("p.status").await, ["404"]);
-    end(&stage.audit).await;
 }

@@ -12,6 +12,9 @@ use crate::support::{
     stage::{Database, Stage},
 };
 
+/// Tokens that are given.
+const TOKENS: usize = 130;
+
 const AGENT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)";
 
 fn headers<'a>(tenant: &'a str, request: &'a str) -> [(&'a str, &'a str); 6] {
@@ -63,45 +66,7 @@ async fn one_request_writes_several_entries_and_an_exception_turns_them_into_err
     let answer = sign_in(&stage, "t-a", "good", "correct horse").await;
     assert_eq!(answer.status, StatusCode::OK);
     let good = stage.has(&Query::new().request("good"), 4).await;
-    // Logto: names of events are dotted, of any depth, and in capitals; they are kept as they are.
-    // Per event: type, application, address, user, id, time, user agent, session, result.
-    for action in [
-        "Interaction.SignIn.Submit",
-        "Interaction.SignIn.Identifier.Password.Submit",
-        "Interaction.SignIn.Verification.Password.Submit",
-        "TriggerHook.PostSignIn",
-    ] {
-        let entry = entry(&good, action);
-        assert_eq!(entry["outcome"], "success", "{entry}");
-        assert_eq!(entry["application"]["id"], "app-console", "{entry}");
-        assert_eq!(entry["tenant"]["id"], "t-a", "{entry}");
-        assert_eq!(entry["actor"]["id"], "u-1", "{entry}");
-        assert_eq!(entry["context"]["ip_address"], "203.0.113.7", "{entry}");
-        assert_eq!(entry["context"]["user_agent"], AGENT, "{entry}");
-        assert!(
-            entry["context"]["session_id"]
-                .as_str()
-                .unwrap()
-                .starts_with("hmac-sha256:")
-        );
-        assert!(
-            entry["id"].is_string() && entry["timestamp"].is_string(),
-            "{entry}"
-        );
-    }
-    // Logto: parameters are kept, secrets masked; here at any depth and in any spelling.
-    let params =
-        &entry(&good, "Interaction.SignIn.Identifier.Password.Submit")["details"]["params"];
-    assert_eq!(params["user"], "u-1");
-    for masked in [
-        &params["password"],
-        &params["verification"]["verificationCode"],
-    ] {
-        assert!(
-            !masked.to_string().contains("horse") && !masked.to_string().contains("246810"),
-            "{params}"
-        );
-    }
+    are_complete_and_masked(&good);
 
     // Logto: an exception turns all entries of the request that are not independent into errors, with
     // the error object.
@@ -133,7 +98,6 @@ async fn one_request_writes_several_entries_and_an_exception_turns_them_into_err
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_filtered_paged_bounded_and_of_one_tenant() {
-    const TOKENS: usize = 130;
     let Some(place) = postgres::place() else {
         return;
     };
@@ -159,9 +123,67 @@ async fn the_list_is_filtered_paged_bounded_and_of_one_tenant() {
     assert_eq!(deleted.await.status, StatusCode::NO_CONTENT);
     stage.has(&Query::new().limit(1000), TOKENS + 5).await;
 
+    is_filtered_and_paged(&stage).await;
+    // Logto: a count, which is bounded.
+    let count = list(&stage, "t-a", "count?range=all&max=50").await;
+    assert_eq!(
+        (&count["is_exact"], count["records"].as_u64() >= Some(50)),
+        (&json!(false), true),
+        "{count}"
+    );
+    let count = list(&stage, "t-a", "count?range=all").await;
+    assert_eq!(count, json!({"records": TOKENS + 1, "is_exact": true}));
+
+    is_of_one_tenant(&stage).await;
+    end(&stage.audit).await;
+}
+
+#[track_caller]
+fn are_complete_and_masked(good: &[Value]) {
+    // Logto: names of events are dotted, of any depth, and in capitals; they are kept as they are.
+    // Per event: type, application, address, user, id, time, user agent, session, result.
+    for action in [
+        "Interaction.SignIn.Submit",
+        "Interaction.SignIn.Identifier.Password.Submit",
+        "Interaction.SignIn.Verification.Password.Submit",
+        "TriggerHook.PostSignIn",
+    ] {
+        let entry = entry(good, action);
+        assert_eq!(entry["outcome"], "success", "{entry}");
+        assert_eq!(entry["application"]["id"], "app-console", "{entry}");
+        assert_eq!(entry["tenant"]["id"], "t-a", "{entry}");
+        assert_eq!(entry["actor"]["id"], "u-1", "{entry}");
+        assert_eq!(entry["context"]["ip_address"], "203.0.113.7", "{entry}");
+        assert_eq!(entry["context"]["user_agent"], AGENT, "{entry}");
+        assert!(
+            entry["context"]["session_id"]
+                .as_str()
+                .unwrap()
+                .starts_with("hmac-sha256:")
+        );
+        assert!(
+            entry["id"].is_string() && entry["timestamp"].is_string(),
+            "{entry}"
+        );
+    }
+    // Logto: parameters are kept, secrets masked; here at any depth and in any spelling.
+    let params = &entry(good, "Interaction.SignIn.Identifier.Password.Submit")["details"]["params"];
+    assert_eq!(params["user"], "u-1");
+    for masked in [
+        &params["password"],
+        &params["verification"]["verificationCode"],
+    ] {
+        assert!(
+            !masked.to_string().contains("horse") && !masked.to_string().contains("246810"),
+            "{params}"
+        );
+    }
+}
+
+async fn is_filtered_and_paged(stage: &Stage) {
     // Logto: user, application, event, start, end; pages of up to 100.
     let page = list(
-        &stage,
+        stage,
         "t-a",
         "records?range=all&limit=100&action=ExchangeTokenBy.AuthorizationCode",
     )
@@ -169,7 +191,7 @@ async fn the_list_is_filtered_paged_bounded_and_of_one_tenant() {
     assert_eq!(page["records"].as_array().unwrap().len(), 100);
     let older = page["older"].as_str().unwrap();
     let rest = format!("records?range=all&limit=100&action=ExchangeTokenBy.*&before={older}");
-    let rest = list(&stage, "t-a", &rest).await;
+    let rest = list(stage, "t-a", &rest).await;
     assert_eq!(rest["records"].as_array().unwrap().len(), TOKENS - 100);
     assert_eq!(rest["older"], Value::Null);
     for (filter, expected) in [
@@ -194,23 +216,16 @@ async fn the_list_is_filtered_paged_bounded_and_of_one_tenant() {
             .replace(' ', "%20")
             .replace('{', "%7B")
             .replace('}', "%7D");
-        let found = list(&stage, "t-a", &format!("records?{range}{filter}&limit=200")).await;
+        let found = list(stage, "t-a", &format!("records?{range}{filter}&limit=200")).await;
         assert_eq!(
             found["records"].as_array().unwrap().len(),
             expected,
             "{filter}"
         );
     }
-    // Logto: a count, which is bounded.
-    let count = list(&stage, "t-a", "count?range=all&max=50").await;
-    assert_eq!(
-        (&count["is_exact"], count["records"].as_u64() >= Some(50)),
-        (&json!(false), true),
-        "{count}"
-    );
-    let count = list(&stage, "t-a", "count?range=all").await;
-    assert_eq!(count, json!({"records": TOKENS + 1, "is_exact": true}));
+}
 
+async fn is_of_one_tenant(stage: &Stage) {
     // Logto: tenants are isolated; nothing of another is found, counted or offered.
     let of_b = stage.has(&Query::new().tenant("t-b"), 4).await;
     let id = of_b[0]["id"].as_str().unwrap();
@@ -220,9 +235,8 @@ async fn the_list_is_filtered_paged_bounded_and_of_one_tenant() {
         .get(&format!("/audit/api/records/{id}"), &[(header, &value)])
         .await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    let found = list(&stage, "t-a", "records?range=all&tenant=t-b").await;
+    let found = list(stage, "t-a", "records?range=all&tenant=t-b").await;
     assert_eq!(found["records"], json!([]));
-    let facets = list(&stage, "t-a", "facets?field=tenant").await;
+    let facets = list(stage, "t-a", "facets?field=tenant").await;
     assert_eq!(facets["facets"][0]["values"], json!(["t-a"]));
-    end(&stage.audit).await;
 }
