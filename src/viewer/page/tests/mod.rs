@@ -3,5 +3,6 @@
 mod hostile;
 mod html;
 mod kept;
+mod look;
 mod pages;
 mod samples;
