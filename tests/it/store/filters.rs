@@ -27,6 +27,7 @@ fn records() -> Vec<(&'static str, String)> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<(&'static str, Query, &'static [u64])> {
     let all = Query::new;
     vec![
