@@ -52,6 +52,15 @@ pub enum RetentionError {
         /// The store.
         address: String,
     },
+    /// There is no store there yet.
+    #[error(
+        "there are no audit tables at {address}: check the address and the prefix, or let a service \
+         deliver to it first"
+    )]
+    NoStore {
+        /// The store.
+        address: String,
+    },
     /// The clock may be wrong: nothing was recorded for long before now.
     #[error(
         "nothing was recorded in {address} between {} and a day before {now}, which is longer than {}: \

@@ -7,7 +7,9 @@ use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 use super::{
     Hold,
     over::tables_over,
-    tables::{Candidate, Key, OTHER_LEAF, Removed, Run, Tables, TablesError, TablesFuture},
+    tables::{
+        Candidate, Key, MISSING, OTHER_LEAF, Removed, Run, Tables, TablesError, TablesFuture,
+    },
     texts::{Style, Texts},
 };
 use crate::{
@@ -30,6 +32,11 @@ const JSON: &str = "json";
 
 /// The name of the lock; locks belong to the server, not to a database, and have short names.
 const LOCK: &str = "CONCAT('tower_audit_prune_', LEFT(SHA2(CONCAT(DATABASE(), '.', ?), 256), 40))";
+
+/// Whether there is a place to connect to: the server tells.
+const fn is_there(_database: &MysqlDatabase) -> bool {
+    true
+}
 
 fn key(key: Key) -> Vec<u8> {
     key.to_vec()

@@ -27,7 +27,13 @@ macro_rules! tables_over {
                     OpenError::Database(error) => {
                         TablesError::of(&error, <$database>::fault(&error))
                     }
-                    error => TablesError::lasting(error.to_string()),
+                    error => {
+                        let reason = error.to_string();
+                        TablesError {
+                            is_missing: reason == MISSING,
+                            ..TablesError::lasting(reason)
+                        }
+                    }
                 }
             }
 
@@ -36,7 +42,13 @@ macro_rules! tables_over {
                 if let Some(connection) = self.connection.take() {
                     return Ok(connection);
                 }
+                let missing = || OpenError::Repair(MISSING.to_owned());
+                if !is_there(&self.database) {
+                    return Err(missing());
+                }
                 let mut connection = self.database.connect().await?;
+                let found = self.database.version(&mut connection).await?;
+                found.ok_or_else(missing)?;
                 migrate(&self.database, &mut connection).await?;
                 Ok(connection)
             }

@@ -9,7 +9,8 @@ use super::{
     Hold,
     over::tables_over,
     tables::{
-        Alike, Candidate, Key, OTHER_LEAF, Part, Removed, Run, Tables, TablesError, TablesFuture,
+        Alike, Candidate, Key, MISSING, OTHER_LEAF, Part, Removed, Run, Tables, TablesError,
+        TablesFuture,
     },
     texts::{Style, Texts},
 };
@@ -38,6 +39,11 @@ const PRUNE: &str = "SELECT set_config('audit.prune', pg_current_xact_id()::text
 /// write or read queue up behind whoever waits for it, so each time is short.
 const TRIES: usize = 10;
 const BETWEEN: Duration = Duration::from_millis(300);
+
+/// Whether there is a place to connect to: the server tells.
+const fn is_there(_database: &PostgresDatabase) -> bool {
+    true
+}
 
 fn key(key: Key) -> Uuid {
     Uuid::from_bytes(key)
@@ -148,11 +154,14 @@ impl PostgresTables {
         let mut transaction = self.database.begin(&mut connection).await?;
         sqlx::raw_sql(PRUNE).execute(&mut *transaction).await?;
         let last = last_arrival(&mut transaction, part).await?;
-        let mut left = None;
+        let mut left;
         if count_of(&mut transaction, part).await? == count {
             copy(texts, part, &mut transaction).await?;
             Self::try_note(texts, &mut transaction, run).await?;
-            if !lock(texts, part, &mut transaction).await? {
+            gate(texts, &self.database, &mut transaction).await?;
+            let holds = Self::active(texts, &mut transaction).await?;
+            left = (holds != known).then_some(Removed::Holds(holds));
+            if left.is_none() && !lock(texts, part, &mut transaction).await? {
                 left = Some(Removed::Left("it is read all the time".to_owned()));
             }
         } else {
@@ -161,11 +170,6 @@ impl PostgresTables {
         // From here on nobody adds to it: what came since the copy was made must not go.
         if left.is_none() && last_arrival(&mut transaction, part).await? != last {
             left = Some(Removed::Left("records came into it meanwhile".to_owned()));
-        }
-        if left.is_none() {
-            gate(texts, &self.database, &mut transaction).await?;
-            let holds = Self::active(texts, &mut transaction).await?;
-            left = (holds != known).then_some(Removed::Holds(holds));
         }
         if let Some(left) = left {
             transaction.rollback().await?;

@@ -37,7 +37,8 @@ impl Pruner {
     ///
     /// # Errors
     ///
-    /// [`RetentionError::Address`] for a mistake in the address, [`RetentionError::Unusable`] when
+    /// [`RetentionError::Address`] for a mistake in the address, [`RetentionError::NoStore`] when
+    /// there are no tables, [`RetentionError::Unusable`] when
     /// the store cannot be reached, or its tables cannot be brought up to date by this user.
     pub async fn open(address: &str) -> Result<Self, RetentionError> {
         let mut pruner = Self::at(address)?;
@@ -91,6 +92,11 @@ impl Pruner {
     }
 
     pub(super) fn failed(&self, error: TablesError) -> RetentionError {
+        if error.is_missing {
+            return RetentionError::NoStore {
+                address: self.tables.address(),
+            };
+        }
         RetentionError::Unusable {
             address: self.tables.address(),
             reason: error.reason,

@@ -7,7 +7,9 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use super::{
     Hold,
     over::tables_over,
-    tables::{Candidate, Key, OTHER_LEAF, Removed, Run, Tables, TablesError, TablesFuture},
+    tables::{
+        Candidate, Key, MISSING, OTHER_LEAF, Removed, Run, Tables, TablesError, TablesFuture,
+    },
     texts::{Style, Texts},
 };
 use crate::{
@@ -27,6 +29,11 @@ const STYLE: Style = Style {
 
 /// The expression of a record's text.
 const JSON: &str = "json";
+
+/// Whether there is a file; whoever connects would make one.
+fn is_there(database: &SqliteDatabase) -> bool {
+    database.identity().is_some()
+}
 
 fn key(key: Key) -> Vec<u8> {
     key.to_vec()

@@ -206,7 +206,7 @@ impl<'a> Walk<'a> {
             let count = alike.iter().map(|alike| alike.count).sum();
             let empty = Tally::new(self.retention);
             let judged = empty.judge_part(&part, &alike, self.retention, &self.holds, self.now);
-            if judged.is_some() && count > 0 {
+            if judged.is_some() {
                 whole.push((part, count, alike));
             }
         }

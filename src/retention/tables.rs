@@ -84,13 +84,19 @@ pub(super) struct TablesError {
     pub(super) reason: String,
     /// Whether a person must act.
     pub(super) is_lasting: bool,
+    /// Whether there is no store yet.
+    pub(super) is_missing: bool,
 }
+
+/// Said where there are no tables: none are made by somebody who wants to remove.
+pub(super) const MISSING: &str = "there are no audit tables with this prefix";
 
 impl TablesError {
     pub(super) fn lasting(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
             is_lasting: true,
+            is_missing: false,
         }
     }
 
@@ -98,6 +104,7 @@ impl TablesError {
         Self {
             reason: crate::sql::fault::reason(error, fault),
             is_lasting: matches!(fault, Fault::Repair(_)),
+            is_missing: false,
         }
     }
 }
@@ -108,7 +115,7 @@ pub(super) trait Tables: fmt::Debug + Send {
     /// The database, without secrets.
     fn address(&self) -> String;
 
-    /// Connects, and brings the tables up to date.
+    /// Connects, and brings the tables up to date; makes none.
     fn open(&mut self) -> TablesFuture<'_, ()>;
 
     /// Keeps other prunes away until the connection ends; false when another one runs. SQLite has

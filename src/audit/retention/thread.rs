@@ -169,8 +169,8 @@ impl Routine {
                     self.keeping.recorder.own(record);
                 }
             }
-            // Another instance does it.
-            Err(RetentionError::Busy { .. }) => {}
+            // Another instance does it; or nothing was delivered yet.
+            Err(RetentionError::Busy { .. } | RetentionError::NoStore { .. }) => {}
             Err(error) => {
                 let reason = error.to_string();
                 tracing::warn!(target: "tower_audit", reason, "the store of the audit trail was not pruned");

@@ -45,12 +45,25 @@ async fn a_clock_that_jumped_ahead_does_not_empty_a_store() {
 #[tokio::test]
 async fn an_empty_store_and_an_empty_policy_are_no_errors() {
     for place in all() {
+        place.sink().probe().await.unwrap();
         let mut pruner = place.pruner().await;
         let everything = Retention::new();
         for retention in [everything, Retention::new().keep(90 * DAY)] {
             let report = pruner.prune(&retention, NOW).await.unwrap();
             assert_eq!((report.done.removed, report.complete), (0, true));
             assert_eq!(report.done.oldest_remaining, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_store_none_is_made() {
+    for place in all() {
+        let error = Pruner::open(&place.address()).await.unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error, RetentionError::NoStore { .. }), "{told}");
+        if let Place::Sqlite(dir) = &place {
+            assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
         }
     }
 }

@@ -140,6 +140,27 @@ async fn a_role_that_may_not_remove_is_told_of_at_the_start_and_once() {
         .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_whose_store_is_not_there_yet_is_well() {
+    let place = Place::Sqlite(tempfile::tempdir().unwrap());
+    let (dir, clock) = (tempfile::tempdir().unwrap(), FixedClock::at(NOW));
+    let audit = Audit::builder("docs")
+        .dir(dir.path().join("journal"))
+        .clock(clock);
+    let retention = Retention::new().keep(90 * DAY);
+    let audit = audit.retention(retention, schedule(&place.address()));
+    let audit = audit.start().await.unwrap();
+    let report = audit.shutdown(Duration::from_secs(10)).await;
+    assert!(report.in_order, "{report}");
+    let reasons = audit.health().reasons().to_vec();
+    assert!(
+        !reasons.iter().any(|reason| reason.contains("old records")),
+        "{reasons:?}"
+    );
+    let Place::Sqlite(store) = &place else { return };
+    assert!(std::fs::read_dir(store.path()).unwrap().next().is_none());
+}
+
 #[tokio::test]
 async fn a_policy_or_schedule_that_cannot_be_meant_keeps_a_service_from_starting() {
     let address = "sqlite://audit.db";
