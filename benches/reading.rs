@@ -3,14 +3,23 @@
 //!
 //! What reading a store costs at 100 thousand records and at a million, each question beside itself,
 //! on SQLite and PostgreSQL, with the store's own code; then all records as an export, with the most
-//! memory that it took. `AUDIT_BENCH_ROWS=10000000` makes the larger store another size.
+//! memory that it took; then the older half is pruned while a sink goes on writing.
+//! `AUDIT_BENCH_ROWS=10000000` makes the larger store another size.
 //!
 //! The records are spread over 90 days: 5000 actors, of whom a few do most, 20 tenants, 20 actions,
 //! one in fifty refused, one in 100 thousand with a text that is searched for.
 
 mod support;
 
-use std::{fmt::Write as _, fs, time::Duration};
+use std::{
+    fmt::Write as _,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use support::{Asked, Fallible, Series, Watch, place::Place, say};
 use tower_audit::{
@@ -18,6 +27,7 @@ use tower_audit::{
     evidence::leaf_hash,
     export::{Columns, Export, ExportFormat},
     record::Origin,
+    retention::{Pruner, Retention},
     sink::{Batch, Delivery, url},
     store::{Field, Query, Reach, Store},
 };
@@ -78,14 +88,14 @@ fn server(name: &str) -> Fallible<String> {
 }
 
 async fn read(name: &str, sizes: [u64; 2], addresses: &[String; 2], rounds: u64) -> Fallible<()> {
-    let begin = SystemClock::new().now();
+    let end = SystemClock::new().now();
+    let begin = days_before(end, 90);
     for (rows, address) in sizes.into_iter().zip(addresses) {
         let watch = Watch::start();
         fill(address, rows, begin).await?;
         let taken = watch.taken().wall.as_secs_f64();
         say(&format!("{name}: {rows} records written in {taken:.0} s"));
     }
-    let end = begin.saturating_add(Duration::from_secs(90 * 86_400));
     let small = Store::open(&addresses[0]).await?;
     let large = Store::open(&addresses[1]).await?;
     say(&format!(
@@ -104,7 +114,85 @@ async fn read(name: &str, sizes: [u64; 2], addresses: &[String; 2], rounds: u64)
     for store in [&small, &large] {
         export(store).await?;
     }
+    prune(&addresses[1], end).await
+}
+
+/// Removes the older half, while another thread delivers batches as it did before.
+async fn prune(address: &str, end: Timestamp) -> Fallible<()> {
+    let alone = Writer::start(address, end, 2)?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let alone = alone.stop()?;
+    let writer = Writer::start(address, end, 3)?;
+    let watch = Watch::start();
+    let retention = Retention::new().keep(Duration::from_secs(45 * 86_400));
+    let report = Pruner::open(address).await?.prune(&retention, end).await?;
+    let taken = watch.taken().wall.as_secs_f64();
+    let beside = writer.stop()?;
+    say(&format!(
+        "prune: {} records removed in {taken:.1} s; batches of 100 written meanwhile: {beside}; alone: {alone}",
+        report.done.removed
+    ));
     Ok(())
+}
+
+/// A thread that delivers small batches of a trail of its own, one after the other.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<Result<Vec<f64>, String>>,
+}
+
+impl Writer {
+    fn start(address: &str, end: Timestamp, trail: u128) -> Fallible<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (seen, address) = (Arc::clone(&stop), address.to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::spawn(move || {
+            let work = write_until(&seen, &address, end, trail);
+            runtime.block_on(work).map_err(|error| error.to_string())
+        });
+        Ok(Self { stop, thread })
+    }
+
+    /// How many there were, and how long one took, in the middle and at worst.
+    fn stop(self) -> Fallible<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut times = self.thread.join().map_err(|_| "the writer panicked")??;
+        times.sort_by(f64::total_cmp);
+        let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+        let worst = times.last().copied().unwrap_or_default();
+        let count = times.len();
+        Ok(format!(
+            "{count}, median {middle:.1} ms, longest {worst:.0} ms"
+        ))
+    }
+}
+
+async fn write_until(
+    stop: &AtomicBool,
+    address: &str,
+    end: Timestamp,
+    trail: u128,
+) -> Fallible<Vec<f64>> {
+    let mut sink = url::parse(address)?;
+    let origin = Origin::new(Uuid::from_u128(trail), "docs", None);
+    sink.position(&origin).await?;
+    let mut times = Vec::new();
+    let mut first = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let numbers = first..first + 100;
+        // Behind everything, so that none of it may go; each trail has ids of its own.
+        let at = end.saturating_add(Duration::from_secs(u64::try_from(trail)?));
+        let records = numbers.clone().map(|number| delivery(number, 1 << 40, at));
+        let batch = Batch::new(origin.clone(), end, records.collect(), numbers.end);
+        let watch = Watch::start();
+        sink.deliver(&batch).await?;
+        times.push(watch.taken().wall.as_secs_f64() * 1000.0);
+        first = numbers.end;
+    }
+    sink.close().await?;
+    Ok(times)
 }
 
 /// What is asked.
