@@ -3,9 +3,10 @@
 use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
-    record::{Actor, Http, Record, Target, Text},
+    record::{Actor, Change, Http, Record, Target, Text},
     store::Stored,
     text,
 };
@@ -74,7 +75,7 @@ pub(super) const DUPLISTATUS: &[(&str, &str)] = &[
     ("outcome", "Status"),
     ("ip_address", "IP Address"),
     ("user_agent", "User Agent"),
-    ("details", "Details"),
+    ("changes_and_details", "Details"),
     ("cause", "Error Message"),
 ];
 
@@ -157,6 +158,8 @@ pub(super) const ALL: &[Field] = fields! {
         |_, record| json(Some(&record.changes).filter(|changes| !changes.is_empty()));
     "details", "whatever else the service said, as JSON",
         |_, record| json(Some(&record.details).filter(|details| !details.is_empty()));
+    "changes_and_details", "both, as one JSON object with the fields `changes` and `details`",
+        |_, record| json(Some(&Both::of(record)).filter(|both| !both.is_empty()));
     "count", "how many actions the record stands for, if it is not one", |_, record| number(record.count);
     "first", "when the first of them began", |_, record| number(record.first);
     "last", "when the last of them began", |_, record| number(record.last);
@@ -169,6 +172,28 @@ pub(super) const ALL: &[Field] = fields! {
     "received", "when it was read for delivery", |stored, _| ours(stored.received);
     "json", "the whole record, as it is stored", |stored, _| text(Some(&stored.json));
 };
+
+/// What was changed, and whatever else was said.
+#[derive(Serialize)]
+struct Both<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    changes: &'a [Change],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    details: &'a Map<String, Value>,
+}
+
+impl<'a> Both<'a> {
+    fn of(record: &'a Record) -> Self {
+        Self {
+            changes: &record.changes,
+            details: &record.details,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.details.is_empty()
+    }
+}
 
 fn ours<'a>(value: impl fmt::Display) -> Cell<'a> {
     Cell::Ours(value.to_string())

@@ -54,10 +54,19 @@ fn row(record: &Value) -> Vec<String> {
         let value = record.pointer(pointer).and_then(Value::as_str);
         value.unwrap_or_default().to_owned()
     };
-    let details = record
-        .get("details")
-        .map(Value::to_string)
-        .unwrap_or_default();
+    // duplistatus: the changed fields and the statistics are one column.
+    let mut both = serde_json::Map::new();
+    for name in ["changes", "details"] {
+        both.extend(
+            record
+                .get(name)
+                .map(|value| (name.to_owned(), value.clone())),
+        );
+    }
+    let details = match both.is_empty() {
+        true => String::new(),
+        false => Value::Object(both).to_string(),
+    };
     let mut cause = text("/error/message");
     if cause.is_empty() {
         cause = text("/reason");
