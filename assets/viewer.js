@@ -156,6 +156,8 @@
     // The store does not answer: what stands there may not be all.
     source.addEventListener("unavailable", () => state("lost"));
     source.addEventListener("available", () => state("on"));
+    // The store has gone back, as after a restore: what stands there may be gone.
+    source.addEventListener("reset", (event) => { since = event.lastEventId || since; said.textContent = words.back; });
     source.addEventListener("denied", end);
     source.addEventListener("error", () => {
       state("lost");

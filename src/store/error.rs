@@ -33,6 +33,20 @@ pub enum StoreError {
         /// How long one statement may run.
         limit: Duration,
     },
+    /// Nothing can have arrived behind there: the store has gone back, or it is another one. What
+    /// was read before may no longer be in it.
+    #[error(
+        "the store {address} has not come to arrival {after} yet, only to {last}: it was restored from \
+         a backup, or is another one; go on from {last}, or begin with 0"
+    )]
+    Ahead {
+        /// The store.
+        address: String,
+        /// What was given as `after`.
+        after: u64,
+        /// The last arrival that the store gave away; go on from there.
+        last: u64,
+    },
     /// Reading failed; it may work again later.
     #[error("cannot read the store {address}")]
     Failed {

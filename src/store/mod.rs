@@ -134,11 +134,19 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; never an empty page in its place.
+    /// [`StoreError`]; never an empty page in its place. [`StoreError::Ahead`] when the store has not
+    /// come to `after` yet, as after a restore from a backup: nothing would come from there, and once
+    /// the store has come that far what is behind would be missed.
     pub async fn follow(&self, query: &Query, after: u64) -> Result<Arrivals, StoreError> {
         let mut reader = self.pool.take().await?;
         let found = ask::follow(&mut reader, &self.pool.tables, query, after).await;
-        self.pool.give(reader, found)
+        self.pool
+            .give(reader, found)?
+            .map_err(|last| StoreError::Ahead {
+                address: self.pool.address(),
+                after,
+                last,
+            })
     }
 
     /// One record by its id; none when there is no such record, or it is out of reach.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::{RecordId, Timestamp},
-    store::{Field, Query, Stored},
+    store::{Field, Query, StoreError, Stored},
 };
 
 /// The parameters of each operation beside those of filters.
@@ -158,7 +158,10 @@ pub(super) async fn records(
             let reason = "it has no part in following; leave it out";
             return Err(Failure::parameter(name, reason));
         }
-        let arrivals = shared.store.follow(&query, after).await?;
+        let arrivals = match shared.store.follow(&query, after).await {
+            Err(StoreError::Ahead { last, .. }) => return Err(ahead(last)),
+            arrivals => arrivals?,
+        };
         read.records = Some(arrivals.records.len());
         Answer::json(&Followed {
             records: entries(&arrivals.records),
@@ -175,6 +178,15 @@ pub(super) async fn records(
         })?
     };
     Ok((answer, read))
+}
+
+/// Nothing can have arrived there: an empty list would come for ever.
+fn ahead(last: u64) -> Failure {
+    let reason = format!(
+        "the store has only come to {last}: it was restored from a backup, or is another one; go on \
+         from {last}, or begin with 0"
+    );
+    Failure::parameter("following", reason)
 }
 
 /// A parameter that says where a page begins, if there is one.

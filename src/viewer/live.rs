@@ -28,7 +28,7 @@ use super::{
     service::Asking,
     shared::Shared,
 };
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How often the store is asked whether something arrived.
 const POLL: Duration = Duration::from_secs(1);
@@ -288,7 +288,8 @@ impl Stream {
 
     /// Sends what arrived until then. False when the store does not answer.
     async fn catch_up(&mut self, upto: u64, authorise: Instant, outlet: &Outlet) -> bool {
-        while self.after < upto && Instant::now() < authorise {
+        // Behind it, too: the poller may know less than this stream, or the store has gone back.
+        while self.after != upto && Instant::now() < authorise {
             if self.shared.closing.is_closed() {
                 return true;
             }
@@ -296,6 +297,11 @@ impl Stream {
             let query = query.within(self.reader.reach.clone());
             let arrivals = match self.shared.store.follow(&query, self.after).await {
                 Ok(arrivals) => arrivals,
+                Err(StoreError::Ahead { last, .. }) => {
+                    outlet.send(reset(last)).await;
+                    self.after = last;
+                    continue;
+                }
                 Err(error) => {
                     let _ = Failure::from(error);
                     return false;
@@ -345,6 +351,11 @@ impl Stream {
             Ok(None) | Err(access::Undecided) => false,
         }
     }
+}
+
+/// The store has gone back, as after a restore: a browser that comes back goes on from there.
+fn reset(last: u64) -> String {
+    format!("event: reset\nid: {last}\ndata:\n\n")
 }
 
 /// An event with a row. A line break within it would begin another field.

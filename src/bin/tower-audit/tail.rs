@@ -22,7 +22,8 @@ Examples:
 
 The order is that of arrival in the store: a record that was delivered late, after an outage, is not
 missed, although its time is long past. With -f, a store that does not answer is asked again, after
-half a second at first and half a minute at most; then it goes on where it was.";
+half a second at first and half a minute at most; then it goes on where it was. A store that has
+gone back, as after a restore from a backup, is told of, and followed from its last record on.";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TailArgs {
@@ -72,7 +73,9 @@ async fn follow(
 ) -> Result<(), Failure> {
     let query = query.clone().limit(Query::MAX_LIMIT);
     loop {
-        let page = arrivals(store, &query, after, output).await?;
+        let Some(page) = arrivals(store, &query, &mut after, output).await? else {
+            continue;
+        };
         // Only what was read moves it, so that an outage leaves no gap and nothing comes twice.
         after = page.next;
         for stored in &page.records {
@@ -85,22 +88,31 @@ async fn follow(
     }
 }
 
-/// The next records, asked for until there is an answer.
+/// The next records, asked for until there is an answer; none when the store has gone back, and
+/// `after` with it.
 async fn arrivals(
     store: &Store,
     query: &Query,
-    after: u64,
+    after: &mut u64,
     output: &mut Output,
-) -> Result<Arrivals, Failure> {
+) -> Result<Option<Arrivals>, Failure> {
     let mut pause = PAUSE;
     let mut told: Option<String> = None;
     loop {
-        let error = match store.follow(query, after).await {
+        let error = match store.follow(query, *after).await {
             Ok(page) => {
                 if told.is_some() {
                     output.note("the store answers again");
                 }
-                return Ok(page);
+                return Ok(Some(page));
+            }
+            Err(StoreError::Ahead { last, .. }) => {
+                output.note(&format!(
+                    "the store has gone back from arrival {after} to {last}: it was restored from a \
+                     backup, or is another one; going on from {last}"
+                ));
+                *after = last;
+                return Ok(None);
             }
             // Neither becomes right by waiting.
             Err(error @ (StoreError::Address(_) | StoreError::Pattern(_))) => {

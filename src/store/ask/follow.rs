@@ -14,15 +14,19 @@ use super::super::{
 const FIRST_WINDOW: u64 = 1000;
 const MAX_WINDOW: u64 = 16_000;
 
-/// Records behind an arrival that match, in the order of arrival.
+/// Records behind an arrival that match, in the order of arrival; the last arrival when it is not as
+/// far as that.
 pub(in crate::store) async fn follow(
     reader: &mut Reader<'_>,
     tables: &Tables,
     query: &Query,
     after: u64,
-) -> sqlx::Result<Arrivals> {
+) -> sqlx::Result<Result<Arrivals, u64>> {
     // Before the records: what was visible then is in what is visible now.
     let mut last = last_arrival(reader, tables).await?;
+    if after > last {
+        return Ok(Err(last));
+    }
     if let Some(arrived_by) = query.arrived_by {
         last = last.min(arrived_by);
     }
@@ -64,7 +68,7 @@ pub(in crate::store) async fn follow(
             break;
         }
     }
-    Ok(Arrivals { records, next })
+    Ok(Ok(Arrivals { records, next }))
 }
 
 fn signed(arrival: u64) -> i64 {

@@ -174,7 +174,7 @@ fn live(listing: &Listing<'_>, table: &Table<'_>) -> Markup {
     html! {
         div.live.group role="group" aria-label=(words.start)
             data-live=(listing.of_same("/live").address()) data-since=(table.arrival)
-            data-on=(words.on) data-paused=(words.paused) data-lost=(words.lost)
+            data-on=(words.on) data-paused=(words.paused) data-lost=(words.lost) data-back=(words.back)
             data-ended=(words.ended) data-one=(one) data-other=(other) {
             p.live-state role="status" { span.dot {} span.said { (words.on) } }
             button.button.live-pause type="button" hidden data-resume=(words.resume) { (words.pause) }

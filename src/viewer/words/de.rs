@@ -89,6 +89,7 @@ pub(super) static GERMAN: Words = Words {
         on: "Live: Neue Einträge erscheinen oben.",
         paused: "Angehalten. Was inzwischen eintrifft, folgt beim Fortsetzen.",
         lost: "Verbindung verloren. Neuer Versuch …",
+        back: "Der Speicher ist zurückgegangen, wie nach einer Wiederherstellung. Seite neu laden: Hier gezeigte Zeilen sind womöglich weg.",
         ended: "Der Live-Modus ist beendet. Laden Sie die Seite neu, um fortzufahren.",
         arrived: Plural::new("{} neuer Eintrag", "{} neue Einträge"),
     },

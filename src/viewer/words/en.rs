@@ -88,6 +88,7 @@ pub(super) static ENGLISH: Words = Words {
         on: "Live: new records appear at the top.",
         paused: "Paused. What arrives meanwhile is added when you resume.",
         lost: "The connection was lost. Trying again…",
+        back: "The store went back, as after a restore. Reload the page: rows shown here may be gone.",
         ended: "Live mode has ended. Reload the page to go on.",
         arrived: Plural::new("{} new record", "{} new records"),
     },

@@ -88,6 +88,7 @@ pub(super) static SPANISH: Words = Words {
         on: "En directo: los registros nuevos aparecen arriba.",
         paused: "En pausa. Lo que llegue entretanto se añadirá al reanudar.",
         lost: "Se ha perdido la conexión. Reintentando…",
+        back: "El almacén ha vuelto atrás, como tras una restauración. Recargue la página: puede que algunas filas ya no existan.",
         ended: "El modo en directo ha terminado. Recargue la página para continuar.",
         arrived: Plural::new("{} registro nuevo", "{} registros nuevos"),
     },

@@ -118,6 +118,8 @@ pub(super) struct LiveWords {
     pub(super) on: &'static str,
     pub(super) paused: &'static str,
     pub(super) lost: &'static str,
+    /// The store has gone back.
+    pub(super) back: &'static str,
     pub(super) ended: &'static str,
     pub(super) arrived: Plural,
 }

@@ -131,6 +131,57 @@ fn tail_begins_with_the_last_and_follows_by_arrival() {
 }
 
 #[test]
+fn tail_says_that_a_store_went_back_and_goes_on() {
+    let service = Service::after([done("document.create")]);
+    let args = [
+        "tail",
+        "--store",
+        &service.store(),
+        "--json",
+        "-f",
+        "-n",
+        "1",
+    ];
+    let mut child = Command::new(BIN)
+        .args(args)
+        .args(["--action", "document.*"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(json(&next_line(&mut child))["action"], "document.create");
+    // As after a restore from a backup that had nothing yet.
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let path = service.tmp.path().join("audit.db");
+            let mut database =
+                <sqlx::SqliteConnection as sqlx::Connection>::connect(path.to_str().unwrap())
+                    .await
+                    .unwrap();
+            for change in [
+                "DELETE FROM audit_targets",
+                "DELETE FROM audit_records",
+                "UPDATE audit_arrival SET last = 0",
+            ] {
+                sqlx::query(change).execute(&mut database).await.unwrap();
+            }
+        });
+    let told = line_of(child.stderr.as_mut().unwrap());
+    assert!(
+        told.contains("has gone back") && told.contains("going on from 0"),
+        "{told}"
+    );
+    let audit = service.start();
+    audit.commit_blocking(done("document.remove")).unwrap();
+    assert_eq!(json(&next_line(&mut child))["action"], "document.remove");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stop(&audit);
+}
+
+#[test]
 fn a_reader_that_has_enough_is_no_failure() {
     let service =
         Service::after((0..200).map(|_| done("document.create").detail("text", "x".repeat(2000))));

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tower_audit::store::Query;
+use tower_audit::store::{Query, StoreError};
 
 use super::places::Place;
-use crate::support::batches::{batch, origin, record};
+use crate::support::batches::{batch, origin, plain, record};
 
 const WRITERS: u64 = 4;
 const BATCHES: u64 = 12;
@@ -73,5 +73,33 @@ async fn a_client_that_polls_while_many_write_gets_each_record_once() {
         let end = store.follow(&query, after).await.unwrap();
         assert_eq!((end.records.len(), end.next), (0, after), "{}", place.name);
         assert_eq!(store.last_arrival().await.unwrap(), after);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_has_not_come_so_far_is_an_error_and_never_silence() {
+    for mut place in Place::all() {
+        place.put(&plain(&origin(1), 100..110)).await;
+        let store = place.store().await;
+        for query in [Query::new(), Query::new().actor("nobody")] {
+            let ahead = store.follow(&query, 11).await;
+            assert!(
+                matches!(
+                    ahead,
+                    Err(StoreError::Ahead {
+                        after: 11,
+                        last: 10,
+                        ..
+                    })
+                ),
+                "{}: {ahead:?}",
+                place.name
+            );
+            let end = store.follow(&query, 10).await.unwrap();
+            assert_eq!((end.records.len(), end.next), (0, 10), "{}", place.name);
+        }
+        // An export that ends with what had arrived by then is not ahead of anything.
+        let bounded = store.follow(&Query::new().arrived_by(4), 7).await.unwrap();
+        assert_eq!((bounded.records.len(), bounded.next), (0, 7));
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use http::StatusCode;
 use http_body_util::BodyExt;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tower_audit::{
     store::Reach,
     viewer::{Access, Viewer, ViewerBody},
@@ -89,6 +90,41 @@ async fn what_arrives_is_shown_once_and_what_was_there_is_not() {
     assert_eq!(arrival(&again.event().await.unwrap()), 13);
     let mut since = Live::open(&viewer, "/audit/live?range=all&since=13", &ALL).await;
     assert_eq!(arrival(&since.event().await.unwrap()), 14);
+}
+
+/// As after a restore from a backup: what arrived last is no longer there.
+async fn go_back(place: &Place, last: u64) {
+    let path = place.dir.path().join("audit.db");
+    let mut database = SqliteConnection::connect(path.to_str().unwrap())
+        .await
+        .unwrap();
+    for table in [
+        "DELETE FROM audit_records WHERE arrival > ",
+        "UPDATE audit_arrival SET last = ",
+    ] {
+        let statement = AssertSqlSafe(format!("{table}{last}"));
+        sqlx::query(statement).execute(&mut database).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_view_of_a_store_that_went_back_says_so_and_goes_on() {
+    let mut place = Place::plain().await;
+    let viewer = place.viewer().await;
+    let mut live = Live::open(&viewer, "/audit/live?range=all", &ALL).await;
+    place.put(1, plain(&origin(1), 10..11).records).await;
+    assert_eq!(arrival(&live.event().await.unwrap()), 11);
+    go_back(&place, 6).await;
+    let reset = Some("event: reset\nid: 6\ndata:");
+    assert_eq!(live.event().await.as_deref(), reset);
+    // A browser that was elsewhere meanwhile.
+    let headers = [("x-reader", "all"), ("last-event-id", "11")];
+    let mut again = Live::open(&viewer, "/audit/live?range=all", &headers).await;
+    assert_eq!(again.event().await.as_deref(), reset);
+    place.put(2, plain(&origin(2), 20..21).records).await;
+    for live in [&mut live, &mut again] {
+        assert_eq!(arrival(&live.event().await.unwrap()), 7);
+    }
 }
 
 #[tokio::test(start_paused = true)]
