@@ -162,7 +162,7 @@ async fn duplistatus_finds_its_own_columns() {
             "failure",
             "2001:db8::1",
             "curl/8",
-            r#"{"n":1,"rule":"x"}"#,
+            r#"{"details":{"n":1,"rule":"x"}}"#,
             "bad password"
         ]
     );

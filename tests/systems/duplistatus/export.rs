@@ -104,6 +104,10 @@ async fn a_csv_has_the_thirteen_columns_and_a_json_the_same_field_by_field() {
     assert_eq!(head, COLUMNS);
     // What the trail says of itself is in it too.
     found.retain(|row| !row[4].starts_with("audit."));
+    for row in found.iter_mut().filter(|row| !row[11].is_empty()) {
+        // The order of names in an object says nothing.
+        row[11] = serde_json::from_str::<Value>(&row[11]).unwrap().to_string();
+    }
     let expected: Vec<_> = records.iter().map(row).collect();
     assert_eq!(found, expected);
     let failed = &found[6];
