@@ -101,12 +101,13 @@ impl Failure {
             Self::Parameter { parameter, reason } => {
                 model::Failure::Parameter { parameter, reason }
             }
-            Self::Denied | Self::Undecided => model::Failure::Denied,
+            Self::Denied => model::Failure::Denied,
             Self::CrossSite => model::Failure::CrossSite,
             Self::NotFound => model::Failure::NotFound,
             Self::Method => model::Failure::Method,
             Self::TooMany => model::Failure::TooMany,
-            Self::Store | Self::Internal => model::Failure::Store,
+            Self::Undecided | Self::Internal => model::Failure::Internal,
+            Self::Store => model::Failure::Store,
             Self::Timeout => model::Failure::Timeout,
         }
     }
@@ -158,6 +159,30 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Timeout { .. } => Self::Timeout,
             _ => Self::Store,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_says_the_status_of_its_answer() {
+        for failure in [
+            Failure::parameter("q", "it is there twice"),
+            Failure::Denied,
+            Failure::Undecided,
+            Failure::CrossSite,
+            Failure::NotFound,
+            Failure::Method,
+            Failure::TooMany,
+            Failure::Store,
+            Failure::Timeout,
+            Failure::Internal,
+        ] {
+            let shown = failure.shown().status();
+            assert_eq!(shown, failure.status().as_u16(), "{failure:?}");
         }
     }
 }

@@ -180,6 +180,8 @@ pub(super) enum Failure<'a> {
     Method,
     /// 429: as many live views as there may be.
     TooMany,
+    /// 500: something of ours, or of the host's, is wrong.
+    Internal,
     /// 503: the store does not answer, or fails.
     Store,
     /// 503: the question takes too long; a narrower one may not.
@@ -195,6 +197,7 @@ impl Failure<'_> {
             Self::NotFound => 404,
             Self::Method => 405,
             Self::TooMany => 429,
+            Self::Internal => 500,
             Self::Store | Self::Timeout => 503,
         }
     }

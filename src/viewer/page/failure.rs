@@ -19,6 +19,7 @@ pub(in crate::viewer) fn failure(view: &View<'_>, failure: Failure<'_>) -> Marku
         Failure::NotFound => words.not_found,
         Failure::Method => words.method,
         Failure::TooMany => words.too_many,
+        Failure::Internal => words.internal,
         Failure::Store => words.store,
         Failure::Timeout => words.timeout,
     };
@@ -52,7 +53,7 @@ fn ways_out(view: &View<'_>, failure: Failure<'_>) -> Markup {
                         a.button.primary href=(sign_in) { (words.sign_in) }
                     }
                 },
-                Failure::Store | Failure::TooMany => {
+                Failure::Store | Failure::TooMany | Failure::Internal => {
                     a.button.primary href=(layout::here(view).address()) { (words.try_again) }
                 },
                 _ => (records),

@@ -132,8 +132,7 @@ pub(super) fn targets(view: &View<'_>, record: &Record) -> Markup {
                         li {
                             (cells::target(target))
                             @if let Some(id) = &target.id {
-                                @let value = format!("{}:{id}", target.kind);
-                                a.all href=(Link::records_with(view, "target", &value).address())
+                                a.all href=(Link::of_target(view, &target.kind, id).address())
                                     { (view.words.detail.by_target) }
                             }
                         }

@@ -351,7 +351,7 @@ impl Fields<'_> {
         let at = if name == "from" {
             search.from
         } else {
-            search.to
+            search.to.map(time::up_to_second)
         };
         let zone = self
             .view

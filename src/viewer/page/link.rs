@@ -7,7 +7,10 @@ use percent_encoding::{
     AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
 };
 
-use crate::viewer::model::{Search, View};
+use crate::{
+    store::Query,
+    viewer::model::{Search, View},
+};
 
 /// What stands in a segment of a path as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -70,6 +73,14 @@ impl<'a> Link<'a> {
         Self::to(view, "/")
             .with(name, value.to_owned())
             .with("range", "all")
+    }
+
+    /// All records of every time of one target. A type may hold what divides it from the id.
+    pub(super) fn of_target(view: &View<'a>, kind: &str, id: &str) -> Self {
+        let params = Query::new().target_type(kind).target(id).params();
+        let written = params.into_iter().find(|(name, _)| *name == "target");
+        let value = written.map(|(_, value)| value).unwrap_or_default();
+        Self::records_with(view, "target", &value)
     }
 
     /// The same with a parameter, in place of one of that name.

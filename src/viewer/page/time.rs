@@ -65,6 +65,17 @@ pub(super) fn for_field(view: &View<'_>, at: Timestamp) -> String {
     })
 }
 
+/// The end of a period as a field has it: fields end at the second, and what came within the last one
+/// belongs to the period.
+pub(super) fn up_to_second(at: Timestamp) -> Timestamp {
+    let behind = at.as_micros().rem_euclid(1_000_000);
+    if behind == 0 {
+        return at;
+    }
+    let up = at.as_micros().checked_add(1_000_000 - behind);
+    up.map_or(at, Timestamp::from_micros)
+}
+
 /// A time without markup, with the zone left out.
 pub(super) fn said(view: &View<'_>, at: Timestamp) -> String {
     in_zone(view, at).map_or_else(|| at.to_string(), |time| view.words.locale.time(time))
@@ -143,6 +154,21 @@ mod tests {
                 .as_ref()
                 .map(|(zone, from)| (zone.iana_name().unwrap_or("UTC"), *from));
             assert_eq!(found, expected, "{param:?} {cookie:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_period_is_never_before_it() {
+        for (given, expected) in [
+            (0, 0),
+            (1, 1_000_000),
+            (999_999, 1_000_000),
+            (1_000_000, 1_000_000),
+            (-1, 0),
+            (-1_000_001, -1_000_000),
+        ] {
+            let up = up_to_second(Timestamp::from_micros(given));
+            assert_eq!(up, Timestamp::from_micros(expected), "{given}");
         }
     }
 

@@ -193,6 +193,10 @@ pub(super) static GERMAN: Words = Words {
             "Zu viele Live-Ansichten",
             "Mehr Leser können dem Protokoll nicht gleichzeitig folgen. Versuchen Sie es in einer Minute erneut oder laden Sie ohne Live-Modus neu.",
         ),
+        internal: (
+            "Hier stimmt etwas nicht",
+            "Diesem Dienst ist ein Fehler unterlaufen, deshalb wird nichts gezeigt. Versuchen Sie es erneut; bleibt es dabei, verständigen Sie die Betreiber dieses Dienstes.",
+        ),
         store: (
             "Der Speicher antwortet nicht",
             "Die Einträge sind sicher, aber im Moment nicht lesbar. Versuchen Sie es bald erneut; bleibt es dabei, verständigen Sie die Betreiber dieses Dienstes.",

@@ -192,6 +192,10 @@ pub(super) static ENGLISH: Words = Words {
             "Too many live views",
             "As many readers follow the log as there may be. Try again in a minute, or reload without live mode.",
         ),
+        internal: (
+            "Something is wrong here",
+            "This service made a mistake, so nothing is shown. Try again; if it goes on, tell whoever runs this service.",
+        ),
         store: (
             "The store does not answer",
             "The records are safe, but they cannot be read at the moment. Try again shortly; if it goes on, tell whoever runs this service.",

@@ -192,6 +192,10 @@ pub(super) static SPANISH: Words = Words {
             "Demasiadas vistas en directo",
             "Ya siguen el registro tantos lectores como puede haber. Inténtelo dentro de un minuto o recargue sin el modo en directo.",
         ),
+        internal: (
+            "Algo no va bien aquí",
+            "Este servicio ha cometido un error, por lo que no se muestra nada. Inténtelo de nuevo; si continúa, avise a los responsables de este servicio.",
+        ),
         store: (
             "El almacén no responde",
             "Los registros están a salvo, pero ahora no se pueden leer. Inténtelo de nuevo en breve; si continúa, avise a los responsables de este servicio.",

@@ -196,6 +196,10 @@ pub(super) static FRENCH: Words = Words {
             "Trop de vues en direct",
             "Le nombre maximal de lecteurs suit déjà le journal. Réessayez dans une minute, ou rechargez sans le direct.",
         ),
+        internal: (
+            "Quelque chose ne va pas ici",
+            "Ce service a commis une erreur\u{a0}; rien n’est donc affiché. Réessayez\u{a0}; si cela persiste, prévenez les responsables de ce service.",
+        ),
         store: (
             "La base ne répond pas",
             "Les événements sont en sécurité, mais illisibles pour le moment. Réessayez bientôt\u{a0}; si cela persiste, prévenez les responsables de ce service.",

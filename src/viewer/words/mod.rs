@@ -218,6 +218,7 @@ pub(super) struct FailureWords {
     pub(super) not_found: (&'static str, &'static str),
     pub(super) method: (&'static str, &'static str),
     pub(super) too_many: (&'static str, &'static str),
+    pub(super) internal: (&'static str, &'static str),
     pub(super) store: (&'static str, &'static str),
     pub(super) timeout: (&'static str, &'static str),
     pub(super) parameter_name: &'static str,
