@@ -60,6 +60,24 @@ impl Reach {
         }
     }
 
+    /// What it is limited to, by name; nothing when it is the whole store. Different reaches say
+    /// different things.
+    pub(crate) fn said(&self) -> Vec<(&'static str, &str)> {
+        let named = [
+            ("tenant", &self.tenant),
+            ("actor", &self.actor),
+            ("application", &self.application),
+        ];
+        let named = named.into_iter();
+        let mut said: Vec<_> = named
+            .filter_map(|(name, id)| Some((name, id.as_deref()?)))
+            .collect();
+        if self.is_nothing {
+            said.push(("nothing", "1"));
+        }
+        said
+    }
+
     /// Whether it is the whole store.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -85,5 +103,7 @@ mod tests {
         // Nothing stays nothing, whatever is joined to it.
         let nothing = one.clone().and(two).and(one).and(all);
         assert!(nothing.is_nothing && !nothing.is_everything());
+        assert_eq!(nothing.said(), [("tenant", "1"), ("nothing", "1")]);
+        assert_eq!(both.said(), [("tenant", "1"), ("actor", "a")]);
     }
 }

@@ -5,11 +5,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use http::request::Parts;
 
 use crate::{record::Actor, store::Reach};
+
+/// How often the authoriser is asked again about what streams.
+pub(super) const AUTHORISE: Duration = Duration::from_secs(60);
 
 /// What a request may read, as the authoriser of the service decides.
 ///

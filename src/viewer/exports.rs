@@ -6,23 +6,21 @@ use std::{
 };
 
 use http::{HeaderMap, Method, header, request::Parts};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
     access::Reader,
     answer::Answer,
-    body::{BodyError, Outlet, ViewerBody},
+    body::ViewerBody,
+    exporting::{self, Running},
     failure::Failure,
     model::{ExportState, PastExport},
-    reads::{Pen, filter_value, reader_key},
+    reads::{Pen, reader_key},
     search::Asked,
     shared::Shared,
 };
-use crate::{
-    export::{Columns, ColumnsError, Export, ExportFormat},
-    record::{Outcome, Record},
-};
+use crate::export::{Columns, ColumnsError, Export, ExportFormat};
 
 /// How many exports of one reader are remembered.
 const MAX_OF_READER: usize = 100;
@@ -76,7 +74,7 @@ impl PastExports {
         });
     }
 
-    fn update(&self, id: Uuid, state: ExportState, manifest: Option<String>) {
+    pub(super) fn update(&self, id: Uuid, state: ExportState, manifest: Option<String>) {
         let mut past = self.past();
         // The newest are the ones that run.
         if let Some(found) = past.iter_mut().rev().find(|old| old.id == id) {
@@ -87,16 +85,17 @@ impl PastExports {
 
     /// What this reader exported, newest first.
     pub(super) fn of(&self, reader: &Reader) -> Vec<PastExport> {
-        let key = reader_key(&reader.actor);
+        let key = reader_key(reader);
         let past = self.past();
         let own = past.iter().rev().filter(|old| old.reader == key);
         own.map(|old| old.export.clone()).collect()
     }
 
-    /// The manifest of an export of this reader; of one that runs, or broke off, what it has so far.
+    /// The manifest of an export of this reader, once it has ended or broken off: one that runs has
+    /// none yet.
     pub(super) fn manifest(&self, reader: &Reader, id: &str) -> Option<String> {
         let id: Uuid = id.parse().ok()?;
-        let key = reader_key(&reader.actor);
+        let key = reader_key(reader);
         let past = self.past();
         let found = past.iter().find(|old| old.id == id && old.reader == key)?;
         found.export.manifest.clone()
@@ -123,20 +122,6 @@ pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
     authority.is_none() || authority != text(header::HOST.as_str())
 }
 
-/// What belongs to an export that runs; dropped before its end, it says that it broke off.
-struct Running {
-    shared: Arc<Shared>,
-    pen: Pen,
-    reader: Reader,
-    filter: Vec<(String, String)>,
-    id: Uuid,
-    export: Export,
-    format: ExportFormat,
-    /// How it ended, once it did.
-    outcome: Option<Outcome>,
-    _turn: OwnedSemaphorePermit,
-}
-
 /// How an export is to be written.
 fn form(asked: &mut Asked) -> Result<(ExportFormat, Columns), Failure> {
     let wrong = || Failure::parameter("format", "write csv, json or jsonl");
@@ -155,7 +140,7 @@ fn form(asked: &mut Asked) -> Result<(ExportFormat, Columns), Failure> {
 pub(super) async fn export(
     shared: &Arc<Shared>,
     pen: Pen,
-    parts: &Parts,
+    parts: &Arc<Parts>,
     reader: Reader,
     mut asked: Asked,
 ) -> Result<Answer, Failure> {
@@ -192,7 +177,7 @@ pub(super) async fn export(
         state: ExportState::Running(0),
         manifest: None,
     };
-    let key = reader_key(&reader.actor);
+    let key = reader_key(&reader);
     shared.exports.remember(id, &key, past);
     let running = Running {
         shared: Arc::clone(shared),
@@ -200,12 +185,12 @@ pub(super) async fn export(
         reader,
         filter: search.filter(),
         id,
-        export,
         format,
+        manifest: export.manifest(),
         outcome: None,
-        _turn: turn,
+        turn,
     };
-    let body = ViewerBody::pieces(move |outlet| running.run(outlet));
+    let body = exporting::body(running, parts, export);
     let base = shared.base.as_str();
     let manifest = format!("<{base}/exports/{id}>; rel=\"describedby\"");
     Ok(answer(body).header(header::LINK, &manifest))
@@ -216,58 +201,6 @@ const fn media_type(format: ExportFormat) -> &'static str {
         ExportFormat::Csv => "text/csv; charset=utf-8; header=present",
         ExportFormat::Json => "application/json",
         ExportFormat::JsonLines => "application/jsonl",
-    }
-}
-
-impl Running {
-    async fn run(mut self, outlet: Outlet) -> Result<(), BodyError> {
-        loop {
-            if self.shared.closing.is_closed() {
-                self.outcome = Some(Outcome::Cancelled);
-                return Err(BodyError("the viewer was closed"));
-            }
-            match self.export.next().await {
-                Ok(Some(piece)) => {
-                    let so_far = ExportState::Running(self.export.records());
-                    self.shared.exports.update(self.id, so_far, None);
-                    outlet.send(piece).await;
-                }
-                Ok(None) => {
-                    self.outcome = Some(Outcome::Success);
-                    return Ok(());
-                }
-                Err(error) => {
-                    // Logged there.
-                    let _ = Failure::from(error);
-                    self.outcome = Some(Outcome::Error);
-                    return Err(BodyError("the store failed"));
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    /// However it ends, it is recorded: also when the client has left.
-    fn drop(&mut self) {
-        let manifest = self.export.manifest();
-        let complete = manifest.complete && self.outcome == Some(Outcome::Success);
-        let state = if complete {
-            ExportState::Complete(manifest.records)
-        } else {
-            ExportState::Incomplete(manifest.records)
-        };
-        let text = serde_json::to_string(&manifest).ok();
-        self.shared.exports.update(self.id, state, text);
-        let record = Record::new("audit.export")
-            .actor(self.reader.actor.clone())
-            .detail("format", self.format.as_str())
-            .detail("filter", filter_value(&self.filter))
-            .detail("records", manifest.records)
-            .detail("complete", complete)
-            .detail("export", self.id.to_string())
-            .outcome(self.outcome.unwrap_or(Outcome::Cancelled));
-        self.pen.write(record);
     }
 }
 
@@ -324,6 +257,10 @@ mod tests {
             reach: crate::store::Reach::default(),
         };
         let (alice, bob) = (reader("a"), reader("b"));
+        let other_tenant = Reader {
+            reach: crate::store::Reach::tenant("B"),
+            ..alice.clone()
+        };
         let past = PastExport {
             at: crate::clock::Timestamp::MIN,
             format: "csv",
@@ -333,7 +270,7 @@ mod tests {
         };
         let ids: Vec<Uuid> = (0..=MAX_OF_READER).map(|_| Uuid::new_v4()).collect();
         for id in &ids {
-            exports.remember(*id, &reader_key(&alice.actor), past.clone());
+            exports.remember(*id, &reader_key(&alice), past.clone());
             exports.update(*id, ExportState::Complete(7), Some(id.to_string()));
         }
         assert_eq!((exports.of(&alice).len(), exports.of(&bob).len()), (100, 0));
@@ -341,6 +278,8 @@ mod tests {
         assert_eq!(manifest(&alice, &ids[100]), Some(ids[100].to_string()));
         assert_eq!(manifest(&alice, &ids[0]), None);
         assert_eq!(manifest(&bob, &ids[100]), None);
+        assert_eq!(manifest(&other_tenant, &ids[100]), None);
+        assert_eq!(exports.of(&other_tenant).len(), 0);
         assert_eq!(exports.manifest(&alice, "x"), None);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     failure::Failure,
     model::{Entry, View, ZoneFrom},
     page,
-    search::Asked,
+    search::{Asked, MAX_REPEATED_BYTES},
     service::Asking,
     shared::Shared,
     words::{self, Words},
@@ -45,15 +45,19 @@ impl Lens {
         // The links of the page repeat the rest.
         asked.forget_long();
         let own = Self::new(asking, &asked, lang.clone(), tz);
-        own.or_else(|| Self::new(asking, &asked, lang, Some("UTC".to_owned())))
-            .unwrap_or_else(|| Self {
-                words: words::pick(None, None, None),
-                zone: TimeZone::UTC,
-                zone_from: ZoneFrom::Default,
-                path: asking.path.to_owned(),
-                pairs: Vec::new(),
-                kept: Vec::new(),
-            })
+        let own = own.or_else(|| Self::new(asking, &asked, lang, Some("UTC".to_owned())));
+        let mut own = own.unwrap_or_else(|| Self {
+            words: words::pick(None, None, None),
+            zone: TimeZone::UTC,
+            zone_from: ZoneFrom::Default,
+            path: asking.path.to_owned(),
+            pairs: Vec::new(),
+            kept: Vec::new(),
+        });
+        if own.path.len() > MAX_REPEATED_BYTES {
+            "/".clone_into(&mut own.path);
+        }
+        own
     }
 
     /// None when there is no such zone.
@@ -96,7 +100,8 @@ impl Lens {
             now: shared.clock.now(),
             reader: reader.map(|reader| &reader.actor),
             sign_in: shared.sign_in.as_deref(),
-            has_destinations: shared.destinations.is_some(),
+            has_destinations: shared.destinations.is_some()
+                && reader.is_some_and(|reader| reader.reach.is_everything()),
             path: &self.path,
             pairs: &self.pairs,
             kept: &self.kept,

@@ -16,14 +16,14 @@ use tokio::{
 };
 
 use super::{
-    access::{self, Reader},
+    access::{self, AUTHORISE, Reader},
     answer::Answer,
     body::{BodyError, Outlet, ViewerBody},
     closing::Closing,
     failure::Failure,
     lens::Lens,
     model::{Entry, Search},
-    reads::{Read, reader_key},
+    reads::{Read, actor_key},
     search::Asked,
     service::Asking,
     shared::Shared,
@@ -35,9 +35,6 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// How often a stream says something, so that nobody on the way takes it for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// How often the authoriser is asked again.
-const AUTHORISE: Duration = Duration::from_secs(60);
 
 /// The most records that are read at once for one stream.
 const BATCH: usize = 100;
@@ -201,7 +198,7 @@ pub(super) async fn stream(
     let seat = shared.live.join(newest)?;
     let mut read = Read::of("live");
     read.filter = search.filter();
-    shared.reads.note(&asking.pen, &reader.actor, &read);
+    shared.reads.note(&asking.pen, reader, &read);
     let stream = Stream {
         shared: Arc::clone(shared),
         parts: Arc::clone(asking.parts),
@@ -334,12 +331,12 @@ impl Stream {
             return false;
         };
         let is_read = matches!(record.action.as_str(), "audit.read" | "audit.export");
-        let own = reader_key(&self.reader.actor);
+        let own = actor_key(&self.reader.actor);
         is_read
             && record
                 .actor
                 .as_ref()
-                .is_some_and(|actor| reader_key(actor) == own)
+                .is_some_and(|actor| actor_key(actor) == own)
     }
 
     async fn is_still_allowed(&mut self) -> bool {

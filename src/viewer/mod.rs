@@ -7,20 +7,24 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use axum::{Router, http::request::Parts};
+//! use axum::{Router, http::{HeaderMap, request::Parts}};
 //! use tower_audit::{Actor, Audit, store::{Reach, Store}, viewer::{Access, ViewerError}};
 //!
-//! async fn authorise(parts: Arc<Parts>) -> Access {
-//!     // What the service's own login put there.
-//!     match parts.extensions.get::<String>() {
+//! # #[derive(Clone)] struct Sessions;
+//! # impl Sessions { async fn user(&self, _: &HeaderMap) -> Option<String> { None } }
+//! async fn authorise(sessions: Sessions, parts: Arc<Parts>) -> Access {
+//!     // The session is looked up by its cookie, each time: what the service's login put into
+//!     // `parts.extensions` is as old as the request.
+//!     match sessions.user(&parts.headers).await {
 //!         Some(user) if user == "admin" => Access::All(Actor::user("1").name("admin")),
 //!         Some(user) => Access::Within(Actor::user(user.as_str()), Reach::actor(user.as_str())),
 //!         None => Access::Denied,
 //!     }
 //! }
 //!
-//! fn app(audit: &Audit, store: Store) -> Result<Router, ViewerError> {
-//!     let viewer = audit.viewer(store, authorise).path("/audit").sign_in("/login").build()?;
+//! fn app(audit: &Audit, store: Store, sessions: Sessions) -> Result<Router, ViewerError> {
+//!     let viewer = audit.viewer(store, move |parts| authorise(sessions.clone(), parts));
+//!     let viewer = viewer.path("/audit").sign_in("/login").build()?;
 //!     Ok(Router::new().nest_service("/audit", viewer).layer(audit.layer()))
 //! }
 //! ```
@@ -34,6 +38,7 @@ mod builder;
 mod closing;
 mod cookies;
 mod destination;
+mod exporting;
 mod exports;
 mod failure;
 mod lens;
@@ -75,6 +80,10 @@ impl Viewer {
     /// `authorise` is asked for every request, with its head, what may be read. It is asked before
     /// anything else is said, also whether there is such an address; only the style sheet and the
     /// script are everybody's. When it panics, nothing is shown.
+    ///
+    /// While a live view or an export runs it is asked again every minute, with the same head: the
+    /// extensions in it are those of the moment when the request came, and say nothing of a logout
+    /// since. Look the session up by what the headers present, or through a handle that is shared.
     ///
     /// A service with a trail takes [`Audit::viewer`](crate::Audit::viewer), so that what is read is
     /// recorded.

@@ -72,8 +72,12 @@ pub(super) async fn page(
         }
         Route::Destinations => {
             asked.end()?;
-            let list = shared.destinations.as_ref().ok_or(Failure::NotFound)?;
-            let destinations = &list();
+            // What delivery holds and says of itself is about everybody's records.
+            let list = shared.destinations.as_ref();
+            let list = list.filter(|_| reader.reach.is_everything());
+            let destinations = &list.ok_or(Failure::NotFound)?();
+            let read = Read::of("destinations");
+            shared.reads.note(&asking.pen, reader, &read);
             let view = lens.view(shared, Some(reader));
             Ok(drawn(page::destinations(
                 &view,
@@ -113,7 +117,7 @@ async fn table(
     let mut read = Read::of(if actor.is_some() { "actor" } else { "table" });
     read.filter = found.search.filter();
     read.records = Some(found.entries.len());
-    shared.reads.note(&asking.pen, &reader.actor, &read);
+    shared.reads.note(&asking.pen, reader, &read);
     let view = lens.view(shared, Some(reader));
     let first = match &actor {
         None => page::head_and_table(&view, &found.table()),
@@ -176,7 +180,7 @@ async fn record(
     let (stored, same) = api::opened(shared, reader, id).await?;
     let mut read = Read::of("record");
     read.record = Some(stored.id.to_string());
-    shared.reads.note(&asking.pen, &reader.actor, &read);
+    shared.reads.note(&asking.pen, reader, &read);
     let entry = &Entry::new(stored);
     let same_request: Vec<Entry> = same.records.into_iter().map(Entry::new).collect();
     let view = lens.view(shared, Some(reader));

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use super::access::Reader;
 use crate::record::{Actor, Record, Target};
 
 /// How long the same reader with the same filter leaves no further record.
@@ -70,11 +71,19 @@ impl Read {
         }
     }
 
-    fn record(&self, actor: &Actor) -> Record {
-        let mut record = Record::new("audit.read")
-            .actor(actor.clone())
-            .detail("page", self.page)
-            .success();
+    /// What was learnt of it. Who asked for numbers first has not seen the records yet.
+    fn kind(&self) -> &'static str {
+        match self.page {
+            "table" | "actor" | "live" | "api/records" => "records",
+            "record" | "api/record" => "record",
+            "destinations" => "destinations",
+            _ => "numbers",
+        }
+    }
+
+    fn record(&self, reader: &Reader) -> Record {
+        let record = Record::new("audit.read").detail("page", self.page);
+        let mut record = by(record, reader).success();
         if let Some(id) = &self.record {
             record = record.target(Target::new("audit_record", id.as_str()));
         } else {
@@ -94,19 +103,43 @@ pub(super) fn filter_value(filter: &[(String, String)]) -> Value {
     )
 }
 
-/// What makes two readers the same: kind and id, and for whom they act. What else is said of them may
-/// differ from session to session, and is masked in records.
-pub(super) fn reader_key(actor: &Actor) -> String {
-    let mut key = match &actor.id {
-        Some(id) => format!("{} {}", actor.kind, id.as_str()),
-        // All that the host says; two that it does not tell apart are one.
-        None => serde_json::to_string(actor).unwrap_or_default(),
-    };
-    if let Some(other) = &actor.on_behalf_of {
-        key.push_str(" for ");
-        key.push_str(&reader_key(other));
+/// A record with who reads, and within what: without it nobody could tell how much was seen.
+pub(super) fn by(record: Record, reader: &Reader) -> Record {
+    let record = record.actor(reader.actor.clone());
+    if reader.reach.is_everything() {
+        return record;
     }
-    key
+    let said = reader.reach.said().into_iter();
+    let said = said.map(|(name, id)| (name.to_owned(), id.into()));
+    record.detail("within", Value::Object(said.collect()))
+}
+
+/// What makes two actors the same: kind and id, and for whom they act. What else is said of them may
+/// differ from session to session, and is masked in records.
+pub(super) fn actor_key(actor: &Actor) -> String {
+    let mut parts = match &actor.id {
+        Some(id) => vec![actor.kind.to_string(), id.as_str().to_owned()],
+        // All that the host says; two that it does not tell apart are one.
+        None => vec![serde_json::to_string(actor).unwrap_or_default()],
+    };
+    parts.extend(actor.on_behalf_of.as_deref().map(actor_key));
+    joined(parts.iter().map(String::as_str))
+}
+
+/// What makes two readers the same: the actor, and what it may read. User 1 of one tenant is not user
+/// 1 of another.
+pub(super) fn reader_key(reader: &Reader) -> String {
+    let actor = actor_key(&reader.actor);
+    let said = reader.reach.said();
+    let said = said.iter().flat_map(|(name, id)| [*name, *id]);
+    joined(std::iter::once(actor.as_str()).chain(said))
+}
+
+/// Each text with its length before it: no two lists are one.
+fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.fold(String::new(), |joined, text| {
+        format!("{joined}{}:{text}", text.len())
+    })
 }
 
 /// What was recorded lately.
@@ -124,21 +157,16 @@ struct Seen {
 
 impl Reads {
     /// Records what was read, unless the same reader did so with the same filter lately.
-    pub(super) fn note(&self, pen: &Pen, actor: &Actor, read: &Read) {
+    pub(super) fn note(&self, pen: &Pen, reader: &Reader, read: &Read) {
         let mut filter = read.filter.clone();
         filter.sort_unstable();
-        let mut key = Sha256::new();
-        // Each text with its length before it: no two lists are one.
-        let reader = reader_key(actor);
+        let who = reader_key(reader);
         let record = read.record.as_deref().unwrap_or_default();
         let texts = filter.iter().flat_map(|(name, value)| [name, value]);
         let texts = texts.map(String::as_str);
-        for text in [reader.as_str(), record].into_iter().chain(texts) {
-            key.update(text.len().to_le_bytes());
-            key.update(text);
-        }
-        if self.is_new(key.finalize().into()) {
-            pen.write(read.record(actor));
+        let key = [who.as_str(), read.kind(), record].into_iter().chain(texts);
+        if self.is_new(Sha256::digest(joined(key)).into()) {
+            pen.write(read.record(reader));
         }
     }
 
@@ -175,6 +203,7 @@ impl Reads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Reach;
 
     fn pen() -> (Pen, Arc<Mutex<Vec<Record>>>) {
         let written = Arc::new(Mutex::new(Vec::new()));
@@ -185,6 +214,13 @@ mod tests {
             write: Arc::new(write),
         };
         (pen, written)
+    }
+
+    fn user(id: &str) -> Reader {
+        Reader {
+            actor: Actor::user(id),
+            reach: Reach::default(),
+        }
     }
 
     fn read(filter: &[(&str, &str)], record: Option<&str>) -> Read {
@@ -199,11 +235,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_and_a_filter_are_recorded_once_in_five_minutes() {
         let (pen, written) = pen();
-        let (reads, alice, bob) = (Reads::default(), Actor::user("a"), Actor::user("b"));
+        let (reads, alice, bob) = (Reads::default(), user("a"), user("b"));
         let filter = read(&[("actor", "7"), ("q", "x")], None);
         let turned = read(&[("q", "x"), ("actor", "7")], None);
-        for (actor, read) in [(&alice, &filter), (&alice, &turned), (&bob, &filter)] {
-            reads.note(&pen, actor, read);
+        for (reader, read) in [(&alice, &filter), (&alice, &turned), (&bob, &filter)] {
+            reads.note(&pen, reader, read);
         }
         assert_eq!(written.lock().unwrap().len(), 2);
         for other in [
@@ -222,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_a_flood_of_filters_is_recorded() {
         let (pen, written) = pen();
-        let (reads, alice) = (Reads::default(), Actor::user("a"));
+        let (reads, alice) = (Reads::default(), user("a"));
         for n in 0..=MAX_REMEMBERED {
             reads.note(&pen, &alice, &read(&[("q", &n.to_string())], None));
         }
@@ -239,15 +275,64 @@ mod tests {
     fn a_reader_is_known_again_whatever_else_is_said_of_it() {
         let plain = Actor::user("7");
         let more = Actor::user("7").email("a@b").credential("session", "s1");
-        assert_eq!(reader_key(&plain), reader_key(&more));
+        assert_eq!(actor_key(&plain), actor_key(&more));
         for other in [
             Actor::user("8"),
             Actor::service("7"),
             Actor::user("7").on_behalf_of(Actor::user("8")),
             Actor::unknown(),
         ] {
-            assert_ne!(reader_key(&plain), reader_key(&other), "{other:?}");
+            assert_ne!(actor_key(&plain), actor_key(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn who_may_read_something_else_is_another_reader_whatever_an_id_holds() {
+        let of = |actor: Actor, reach: Reach| reader_key(&Reader { actor, reach });
+        let plain = of(Actor::user("1"), Reach::default());
+        let keys = [
+            plain.clone(),
+            of(Actor::user("1"), Reach::tenant("A")),
+            of(Actor::user("1"), Reach::tenant("B")),
+            of(Actor::user("1"), Reach::application("A")),
+            of(Actor::user("1"), Reach::tenant("A").and(Reach::tenant("B"))),
+            of(
+                Actor::user("1").on_behalf_of(Actor::user("2")),
+                Reach::default(),
+            ),
+            of(Actor::user("1 for user 2"), Reach::default()),
+            of(Actor::user("16:tenant1:A"), Reach::default()),
+        ];
+        let different: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len(), "{keys:?}");
+        assert_eq!(plain, of(Actor::user("1").name("One"), Reach::default()));
+    }
+
+    #[test]
+    fn numbers_that_were_asked_for_first_do_not_hide_the_reading() {
+        let (pen, written) = pen();
+        let (reads, alice) = (Reads::default(), user("a"));
+        let range = || vec![("range".to_owned(), "all".to_owned())];
+        for page in [
+            "api/facets",
+            "api/count",
+            "table",
+            "live",
+            "record",
+            "destinations",
+        ] {
+            let read = Read {
+                filter: range(),
+                ..Read::of(page)
+            };
+            reads.note(&pen, &alice, &read);
+        }
+        let written = written.lock().unwrap();
+        let pages: Vec<_> = written
+            .iter()
+            .map(|record| &record.details["page"])
+            .collect();
+        assert_eq!(pages, ["api/facets", "table", "record", "destinations"]);
     }
 
     #[test]
@@ -256,6 +341,6 @@ mod tests {
             client: String::new(),
             write: Arc::new(|_| panic!("the host's closure")),
         };
-        Reads::default().note(&pen, &Actor::user("a"), &read(&[], None));
+        Reads::default().note(&pen, &user("a"), &read(&[], None));
     }
 }

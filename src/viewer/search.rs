@@ -12,6 +12,9 @@ const MAX_QUERY_BYTES: usize = 16 * 1024;
 /// The longest value of a parameter in bytes; the same as for filters.
 const MAX_VALUE_BYTES: usize = 1024;
 
+/// The most bytes of an address that the page of its mistake repeats.
+pub(super) const MAX_REPEATED_BYTES: usize = 4 * MAX_VALUE_BYTES;
+
 /// The most records of one page.
 pub(super) const MAX_LIMIT: usize = 200;
 
@@ -96,11 +99,17 @@ impl Asked {
         }
     }
 
-    /// Leaves out what is too long to be anything.
+    /// Leaves out what is too long to be anything, and everything when it is too much together: each
+    /// link of a page repeats it.
     pub(super) fn forget_long(&mut self) {
         let is_short = |text: &str| text.len() <= MAX_VALUE_BYTES;
         self.pairs
             .retain(|(name, value)| is_short(name) && is_short(value));
+        let lengths = self.pairs.iter();
+        let bytes: usize = lengths.map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > MAX_REPEATED_BYTES {
+            self.pairs.clear();
+        }
     }
 
     /// Sets a parameter that the path says, such as the actor of its page.

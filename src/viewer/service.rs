@@ -125,7 +125,7 @@ impl Asking<'_> {
             route => return pages::page(self, reader, route, asked).await,
         };
         let (answer, read) = told?;
-        shared.reads.note(&self.pen, &reader.actor, &read);
+        shared.reads.note(&self.pen, reader, &read);
         Ok(answer)
     }
 

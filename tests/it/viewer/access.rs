@@ -5,10 +5,13 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use tower_audit::{sink::Delivery, viewer::Viewer};
+use tower_audit::{
+    sink::Delivery,
+    viewer::{Destination, Viewer},
+};
 use uuid::Uuid;
 
-use super::{Place, addresses, asking, get_as, told};
+use super::{Noted, Place, addresses, asking, get_as, told};
 use crate::support::batches::{id, record};
 
 /// What stands in every field of a record of tenant B, with the name of the field behind it.
@@ -244,8 +247,55 @@ async fn without_the_authorisers_word_nothing_is_shown() {
             if path.starts_with("/audit/api/") {
                 assert!(answer.json()["error"]["reason"].is_string(), "{path}");
             } else {
-                assert!(text.contains("href=\"/login\""), "{path}");
+                // Who could not be decided on needs no other login: something is wrong.
+                let is_refusal = expected == StatusCode::FORBIDDEN;
+                assert_eq!(text.contains("href=\"/login\""), is_refusal, "{path}");
+                let status = format!("<p class=\"status\">{}</p>", expected.as_u16());
+                assert!(text.contains(&status), "{path}: {text}");
             }
         }
     }
+}
+
+// Trap Q8: what delivery says of itself is about everybody's records.
+#[tokio::test]
+async fn destinations_are_for_who_may_read_everything_and_looking_at_them_is_recorded() {
+    let place = place(PLANTED).await;
+    let noted = Noted::default();
+    let kept = noted.clone();
+    let viewer = place.built(|builder| {
+        let list = || {
+            let sink = Destination::new("siem", "http").address("https://siem.internal/in");
+            vec![
+                sink.delivered(4711)
+                    .last_error("the password of b@b is wrong"),
+            ]
+        };
+        let builder = builder.destinations(list);
+        builder.on_read(move |record| kept.0.lock().unwrap().push(record))
+    });
+    let viewer = viewer.await;
+    for reader in ["tenant A", "actor ownactor", "application ownapplication"] {
+        let page = get_as(&viewer, reader, "/audit/destinations").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{reader}");
+        for text in ["siem", "4711", "password", "/audit/destinations\""] {
+            assert!(!page.text().contains(text), "{reader}: {text}");
+        }
+        let table = get_as(&viewer, reader, "/audit/").await;
+        assert!(!table.text().contains("/audit/destinations"), "{reader}");
+    }
+    noted.take();
+    let page = get_as(&viewer, "all", "/audit/destinations").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("siem.internal"));
+    let records = noted.take();
+    let [read] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!(
+        (read.action.as_str(), &read.details["page"]),
+        ("audit.read", &"destinations".into())
+    );
+    let table = get_as(&viewer, "all", "/audit/").await;
+    assert!(table.text().contains("/audit/destinations"));
 }

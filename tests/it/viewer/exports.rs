@@ -176,3 +176,30 @@ async fn exports_end_when_the_viewer_is_closed() {
     );
     assert_eq!(get(&viewer, "/audit/").await.status, StatusCode::OK);
 }
+
+// Trap Q8: user 1 of one tenant is not user 1 of another.
+#[tokio::test]
+async fn readers_of_one_name_in_two_tenants_share_no_export() {
+    let place = Place::plain().await;
+    let (viewer, noted) = place.noted().await;
+    let path = "/audit/export?format=csv&q=of-tenant-a";
+    let csv = get_as(&viewer, "tenant A", path).await;
+    let manifest = csv.header("link").strip_prefix('<').unwrap();
+    let manifest = manifest.split('>').next().unwrap();
+    let own = get_as(&viewer, "tenant A", manifest).await;
+    assert_eq!(own.status, StatusCode::OK);
+    for other in ["tenant B", "actor A", "all"] {
+        let foreign = get_as(&viewer, other, manifest).await;
+        assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{other}");
+        let page = get_as(&viewer, other, "/audit/exports").await;
+        assert!(!page.text().contains("of-tenant-a"), "{other}");
+    }
+    let page = get_as(&viewer, "tenant A", "/audit/exports").await;
+    assert!(page.text().contains("of-tenant-a"), "{}", page.text());
+    let records = noted.take();
+    let [record] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    let within = serde_json::json!({"tenant": "A"});
+    assert_eq!(record.details["within"], within);
+}

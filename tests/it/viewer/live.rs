@@ -1,14 +1,15 @@
 //! Live views: what arrives is shown, to whom it may be shown, for as long as it may be.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use http::StatusCode;
+use http::{StatusCode, header::COOKIE, request::Parts};
 use http_body_util::BodyExt;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tower_audit::{
@@ -297,4 +298,41 @@ async fn a_stream_says_that_the_store_is_gone_and_goes_on_when_it_is_back() {
     );
     place.put(1, plain(&origin(1), 10..11).records).await;
     assert_eq!(arrival(&live.event().await.unwrap()), 11);
+}
+
+/// Sessions as a host has them: who is behind which cookie, now.
+type Sessions = Arc<Mutex<HashSet<String>>>;
+
+async fn by_session(sessions: Sessions, parts: Arc<Parts>) -> Access {
+    let cookie = parts.headers.get(COOKIE);
+    let cookie = cookie.and_then(|value| value.to_str().ok());
+    let is_in = cookie.is_some_and(|cookie| sessions.lock().unwrap().contains(cookie));
+    if is_in {
+        Access::All(reader())
+    } else {
+        Access::Denied
+    }
+}
+
+// Trap Q8: the head of a request that streams is as old as the stream; what it presents is asked for.
+#[tokio::test(start_paused = true)]
+async fn a_logout_ends_a_stream_and_no_other_ones() {
+    let place = Place::plain().await;
+    let sessions: Sessions = Arc::new(Mutex::new(["s=1", "s=2"].map(str::to_owned).into()));
+    let handle = Arc::clone(&sessions);
+    let authorise = move |parts| by_session(Arc::clone(&handle), parts);
+    let viewer = Viewer::builder(place.store().await, authorise)
+        .build()
+        .unwrap();
+    let mut leaves = Live::open(&viewer, "/live", &[("cookie", "s=1")]).await;
+    let mut stays = Live::open(&viewer, "/live", &[("cookie", "s=2")]).await;
+    sessions.lock().unwrap().remove("s=1");
+    assert_eq!(
+        leaves.event().await.as_deref(),
+        Some("event: denied\ndata:")
+    );
+    assert_eq!(leaves.event().await, None);
+    for _ in 0..8 {
+        assert!(stays.next().await.unwrap().starts_with(": "));
+    }
 }

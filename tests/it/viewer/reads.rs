@@ -299,3 +299,37 @@ async fn the_shutdown_of_a_trail_ends_the_streams_of_its_viewers() {
         .unwrap();
     assert_eq!(again.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
+
+// Trap Q8: who read what is recorded, and within what.
+#[tokio::test]
+async fn a_read_says_its_reach_and_one_of_another_reach_is_another() {
+    let place = Place::plain().await;
+    let (viewer, noted) = place.noted().await;
+    for reader in ["tenant A", "tenant B", "tenant A", "actor A", "all"] {
+        let answer = get_as(&viewer, reader, "/audit/?range=all").await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    let records = noted.take();
+    let within: Vec<_> = records
+        .iter()
+        .map(|read| read.details.get("within").map(ToString::to_string))
+        .collect();
+    let expected = [r#"{"tenant":"A"}"#, r#"{"tenant":"B"}"#, r#"{"actor":"A"}"#];
+    let expected = expected.map(|text| Some(text.to_owned()));
+    assert_eq!(within, [&expected[..], &[None]].concat());
+}
+
+#[tokio::test]
+async fn choices_and_counts_that_were_asked_for_first_do_not_hide_the_reading() {
+    let place = Place::plain().await;
+    let (viewer, noted) = place.noted().await;
+    for path in [
+        "/audit/api/facets",
+        "/audit/api/count?range=all",
+        "/audit/?range=all",
+        "/audit/api/records?range=all",
+    ] {
+        get(&viewer, path).await;
+    }
+    assert_eq!(pages(&noted.take()), ["api/facets", "table"]);
+}
