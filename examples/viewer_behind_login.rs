@@ -7,29 +7,30 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, body, body::Body, extract::Request, middleware::map_request, routing::post};
-use http::{header::COOKIE, request::Parts};
+use axum::{Router, body, body::Body, extract::Request, routing::post};
+use http::{HeaderMap, header::COOKIE, request::Parts};
 use tower::ServiceExt;
 use tower_audit::{Actor, Audit, capture::ActorLayer, sink, store, viewer::Access};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The service's login: here a cookie says who it is; yours is a session.
-async fn login(mut request: Request) -> Request {
-    let cookie = request.headers().get(COOKIE);
-    match cookie.map(|value| value.as_bytes()) {
-        Some(b"session=of-the-admin") => request.extensions_mut().insert(Actor::user("admin")),
-        Some(b"session=of-alice") => request.extensions_mut().insert(Actor::user("alice")),
+/// Whose session it is. Here a cookie says it; yours is looked up in the store of sessions.
+fn who(headers: &HeaderMap) -> Option<Actor> {
+    match headers.get(COOKIE)?.to_str().ok()? {
+        "session=of-the-admin" => Some(Actor::user("admin")),
+        "session=of-alice" => Some(Actor::user("alice")),
+        "session=of-bob" => Some(Actor::user("bob")),
         _ => None,
-    };
-    request
+    }
 }
 
-/// Asked for every request, and every minute while something streams.
+/// Asked for every request, and every minute while something streams: it looks the session up again,
+/// because an extension says for ever what it said when the request came.
 async fn authorise(parts: Arc<Parts>) -> Access {
-    match parts.extensions.get::<Actor>().cloned() {
-        Some(actor) if actor.id.as_deref() == Some("admin") => Access::All(actor),
-        Some(actor) => Access::Within(actor, store::Reach::actor("alice")),
+    let actor = who(&parts.headers);
+    match actor.and_then(|actor| Some((actor.id.clone()?, actor))) {
+        Some((id, actor)) if id.as_str() == "admin" => Access::All(actor),
+        Some((id, actor)) => Access::Within(actor, store::Reach::actor(id.as_str())),
         None => Access::Denied,
     }
 }
@@ -58,8 +59,7 @@ async fn main() -> Result<(), Error> {
     let app = Router::new()
         .route("/documents", post(|| async { "made" }))
         .nest_service("/audit", viewer)
-        .layer(ActorLayer::new(|asks| asks.extensions.get().cloned()))
-        .layer(map_request(login))
+        .layer(ActorLayer::new(|asks| who(&asks.headers)))
         .layer(audit.layer());
     ask(&app, "POST", "/documents", "of-the-admin").await?;
     ask(&app, "POST", "/documents", "of-alice").await?;
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Error> {
     while audit.sinks().list().iter().any(|sink| sink.pending > 0) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    for user in ["of-the-admin", "of-alice", "of-a-stranger"] {
+    for user in ["of-the-admin", "of-alice", "of-bob", "of-a-stranger"] {
         ask(&app, "GET", "/audit/api/count?category=request", user).await?;
     }
     println!("{}", audit.shutdown(Duration::from_secs(10)).await);

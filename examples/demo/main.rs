@@ -52,9 +52,9 @@ async fn main() -> Result<(), Failure> {
     let listener = listener.map_err(|error| Failure::new(&format!("{}: {error}", args.listen)))?;
     seed::history(&args).await?;
     let audit = trail::start(&args).await?;
-    let viewer = reading::viewer(&audit, &args).await?;
-
     let app = Arc::new(app::App::default());
+    let viewer = reading::viewer(&audit, &args, &app).await?;
+
     let lasts = args.session_lasts();
     let job = tokio::spawn(sessions::expire(Arc::clone(&app), audit.clone(), lasts));
     let router = app::router(app, viewer.clone()).layer(trail::layer(&audit, &args));

@@ -1,10 +1,6 @@
 //! Sessions: who is behind a cookie, and the job that ends old ones.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time};
 
 use axum::{
     extract::{Request, State},
@@ -28,16 +24,21 @@ pub(crate) struct Sessions(HashMap<String, Session>);
 #[derive(Debug)]
 struct Session {
     user: User,
-    begun: Instant,
+    begun: time::Instant,
 }
 
 impl Sessions {
     /// Begins a session; its id is for the user's cookie only.
     pub(crate) fn begin(&mut self, user: User) -> String {
         let id = Uuid::new_v4().simple().to_string();
-        let begun = Instant::now();
+        let begun = time::Instant::now();
         self.0.insert(id.clone(), Session { user, begun });
         id
+    }
+
+    /// The user of the cookie's session, as long as it lives.
+    pub(crate) fn user(&self, headers: &HeaderMap) -> Option<&User> {
+        Some(&self.0.get(presented(headers)?)?.user)
     }
 
     pub(crate) fn end(&mut self, id: &str) {
@@ -47,11 +48,8 @@ impl Sessions {
 
 /// Puts the user of the session's cookie into the request.
 pub(crate) async fn authenticate(State(app): Shared, mut request: Request, next: Next) -> Response {
-    if let Some(id) = presented(request.headers())
-        && let Some(session) = app.sessions.lock().await.0.get(id)
-    {
-        let user = session.user.clone();
-        request.extensions_mut().insert(user);
+    if let Some(user) = app.sessions.lock().await.user(request.headers()) {
+        request.extensions_mut().insert(user.clone());
     }
     next.run(request).await
 }
@@ -64,8 +62,8 @@ pub(crate) fn presented(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Ends sessions that are older than `lasts`, and records that the system did it.
-pub(crate) async fn expire(app: Arc<App>, audit: Audit, lasts: Duration) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+pub(crate) async fn expire(app: Arc<App>, audit: Audit, lasts: time::Duration) {
+    let mut ticks = tokio::time::interval(time::Duration::from_secs(1));
     loop {
         ticks.tick().await;
         let is_old = |_: &String, session: &mut Session| session.begun.elapsed() >= lasts;
