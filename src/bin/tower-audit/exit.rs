@@ -56,6 +56,16 @@ impl Failure {
         Self::of(error).and(advice)
     }
 
+    /// For a result that is worth nothing unless all of it was read.
+    pub(crate) fn broken_off(self) -> Self {
+        match self {
+            Self::Closed => {
+                Self::said("whoever read the output stopped before its end: the export broke off")
+            }
+            said => said,
+        }
+    }
+
     /// Adds what to do.
     pub(crate) fn and(self, advice: &str) -> Self {
         match self {

@@ -35,7 +35,7 @@ with a manifest: what was asked for, how many records there are, and that this i
 is FILE.manifest.json, or on standard error. An export without a manifest broke off.
 docs/export.md has the formats, the columns and how to undo the apostrophe before formulas.
 Exit codes: 0 all of it is there, 1 it is, but some records are not what was delivered,
-2 it broke off, and no file has the name.";
+2 it broke off, and no file has the name; also when nobody read standard output to its end.";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {
@@ -75,6 +75,14 @@ pub(crate) async fn run(args: &ExportArgs, output: &mut Output) -> Result<End, F
             "--columns is for csv; {format} has whole records"
         )));
     }
+    if let (Some(file), Some(manifest)) = (file, args.manifest.as_deref())
+        && in_the_way(file, manifest)
+    {
+        return Err(Failure::said(format!(
+            "--manifest {} would be written over the export: take another name",
+            manifest.display()
+        )));
+    }
     let query = args.filter.query(Otherwise::Week)?;
     let columns = args.columns.clone().unwrap_or_default();
     let store = open(&args.store).await?;
@@ -83,7 +91,9 @@ pub(crate) async fn run(args: &ExportArgs, output: &mut Output) -> Result<End, F
     let total = Total::of(&store, query, output).await;
     let manifest = match file {
         Some(path) => to_file(args, path, export, &total, output).await?,
-        None => to_stdout(args, export, output).await?,
+        None => to_stdout(args, export, output)
+            .await
+            .map_err(Failure::broken_off)?,
     };
     if args.filter.is_default_range() {
         output.note("the last 7 days; --from or --all for more");
@@ -173,6 +183,23 @@ async fn to_stdout(
         None => {}
     }
     Ok(manifest)
+}
+
+/// Whether one of two files would be written over the other, or over what it is until it is whole.
+fn in_the_way(file: &Path, manifest: &Path) -> bool {
+    let both = |path: &Path| [path.to_owned(), beside(path, ".partial")].map(|path| named(&path));
+    let ours = both(file);
+    both(manifest).iter().any(|name| ours.contains(name))
+}
+
+/// The same for each way to write the name of one file. Not through a link at its end: a file takes
+/// the place of that.
+fn named(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    path.file_name()
+        .map_or_else(|| folder.clone(), |name| folder.join(name))
 }
 
 fn write_manifest(manifest: &Manifest, path: &Path) -> Result<(), Failure> {

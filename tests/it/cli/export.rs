@@ -99,6 +99,29 @@ fn standard_output_has_the_records_and_standard_error_the_manifest_of_a_csv() {
     assert_eq!(json(&fs::read_to_string(beside).unwrap())["complete"], true);
 }
 
+/// The name of the folder it is in.
+fn folder(service: &Service) -> String {
+    let name = service.tmp.path().file_name().unwrap();
+    name.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_pipe_that_is_closed_before_the_end_is_a_failure() {
+    let service = large(2_000);
+    let mut child = Command::new(BIN)
+        .args(["export", "--all", "--store", &service.store()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(next_line(&mut child).starts_with('{'));
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("the export broke off"), "{err}");
+}
+
 #[test]
 fn what_is_asked_for_wrongly_leaves_no_file() {
     let service = some();
@@ -110,7 +133,23 @@ fn what_is_asked_for_wrongly_leaves_no_file() {
         here("out.json"),
         here("no/out.csv"),
     );
-    let table: [(&[&str], &str); 5] = [
+    let (same, partial) = (here("../out.csv"), here("out.csv.partial"));
+    let same = same.replace("/../", &format!("/../{}/", folder(&service)));
+    let whole = here("out");
+    let table: [(&[&str], &str); 8] = [
+        (&["-o", &csv, "--manifest", &same], "take another name"),
+        (&["-o", &csv, "--manifest", &partial], "take another name"),
+        (
+            &[
+                "--format",
+                "csv",
+                "-o",
+                &here("out.partial"),
+                "--manifest",
+                &whole,
+            ],
+            "take another name",
+        ),
         (&["-o", &plain], "say the format with --format"),
         (
             &["-o", &csv, "--columns", "user"],
