@@ -69,6 +69,9 @@ pub(super) struct Plan {
     pub(super) also: Vec<Also>,
     /// What the database cannot check.
     pub(super) needle: Option<Needle>,
+    /// The texts of the lead were found by a scan, which in MySQL finds one of those that differ only
+    /// in spaces at their end; all of them match.
+    pub(super) is_found: bool,
 }
 
 /// What must be asked before it is known along what a question is answered.
@@ -165,7 +168,7 @@ impl Plan {
         if let Some(pattern) = query.action.as_ref().filter(|_| !leads)
             && pattern.as_exact().is_none()
         {
-            also.push(Also::Below(pattern.range().0));
+            also.push(Also::Below(tables.stored(&pattern.range().0)));
         }
         let has_target = query.target_type.is_some() || query.target.is_some();
         if has_target && !matches!(lead, Lead::Target { .. }) {
@@ -185,6 +188,17 @@ impl Plan {
         if let Some(run) = needle.as_ref().and_then(Needle::run) {
             also.push(Also::Holds(run));
         }
+        let is_found = match &lead {
+            Lead::Column(column, _) => {
+                let exact = query
+                    .action
+                    .as_ref()
+                    .is_none_or(|it| it.as_exact().is_some());
+                *column == ACTION && !exact
+            }
+            Lead::Target { .. } => query.target_type.is_none(),
+            Lead::Id | Lead::Arrival(..) => false,
+        };
         let stored = |text: &String| tables.stored(text);
         let lead = match lead {
             Lead::Column(column, texts) => Lead::Column(column, texts.iter().map(stored).collect()),
@@ -199,6 +213,7 @@ impl Plan {
             lead,
             also,
             needle,
+            is_found,
         }
     }
 

@@ -265,16 +265,27 @@ impl Plan {
             }
             Lead::Column(column, texts) => {
                 let text = texts.get(part).map_or("", String::as_str);
-                sql.is(&format!("r.{}", column.name), text);
+                self.lead_is(sql, &format!("r.{}", column.name), text);
             }
             Lead::Target { types, id } => {
                 let kind = types.get(part).map_or("", String::as_str);
-                sql.is("t.type", kind).push(" AND ").is("t.id", id);
+                self.lead_is(sql, "t.type", kind);
+                sql.push(" AND ").is("t.id", id);
             }
             Lead::Arrival(after, until) => {
                 sql.push("r.arrival > ").bind(Value::Number(*after));
                 sql.push(" AND r.arrival <= ").bind(Value::Number(*until));
             }
+        }
+    }
+
+    /// A text that was found stands for all that equal it.
+    fn lead_is(&self, sql: &mut Sql, column: &str, text: &str) {
+        if self.is_found {
+            sql.push(column).push(" = ");
+            sql.bind(Value::Text(text.to_owned()));
+        } else {
+            sql.is(column, text);
         }
     }
 
@@ -304,9 +315,7 @@ impl Plan {
                 sql.also_is(&format!("r.{}", column.name), text);
             }
             Also::Below(prefix) => {
-                let length = prefix.chars().count();
-                sql.push(&format!("SUBSTR(r.action, 1, {length}) = "));
-                sql.bind(Value::Text(prefix.clone()));
+                sql.begins("r.action", prefix);
             }
             Also::NoRead => {
                 sql.push("r.action NOT IN ('audit.read', 'audit.export')");

@@ -213,6 +213,28 @@ impl Sql {
         }
     }
 
+    /// A column that begins with this text, and no index is to serve for it.
+    pub(super) fn begins(&mut self, column: &str, text: &str) -> &mut Self {
+        let value = Value::Text(text.to_owned());
+        match self.dialect {
+            // There the first NUL ends a text for `SUBSTR`, and not bytes.
+            #[cfg(feature = "sqlite")]
+            Dialect::Sqlite => {
+                let column = format!("SUBSTR(CAST({column} AS BLOB), 1, {})", text.len());
+                self.push(&column)
+                    .push(" = CAST(")
+                    .bind(value)
+                    .push(" AS BLOB)")
+            }
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            _ => {
+                let length = text.chars().count();
+                self.push(&format!("SUBSTR({column}, 1, {length}) = "))
+                    .bind(value)
+            }
+        }
+    }
+
     /// A number, or an id, that no index is to serve for.
     pub(super) fn hidden(&mut self, column: &str) -> &mut Self {
         match self.dialect {

@@ -42,6 +42,7 @@ pub(super) async fn plan(
         Draft::Ready(lead) => Some(lead),
         Draft::Actions(pattern) => {
             let (from, to) = pattern.range();
+            let (from, to) = (tables.stored(&from), tables.stored(&to));
             let found = different(reader, tables, lead::ACTION, Some((&from, &to))).await?;
             let is_below = |name: &String| name.starts_with(&from);
             let names = found.map(|names| names.into_iter().filter(is_below).collect());
@@ -101,6 +102,7 @@ async fn read_different(
 }
 
 /// The different values of a column, one step of its index for each: at most `max`, and one more.
+/// MySQL's order does not tell texts apart that differ only in spaces at their end: it gives one.
 fn loose_scan(
     tables: &Tables,
     (table, column, index): (&str, &str, &str),

@@ -275,3 +275,50 @@ async fn choices_are_the_values_that_occur_within_reach() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_prefix_with_a_nul_is_found_as_it_was_stored() {
+    for mut place in Place::all() {
+        let more = r#","actor":{"type":"user","id":"7"},"outcome":"success""#;
+        let records = vec![record(1, "a\\u0000b.c", more), record(2, "a.c", more)];
+        place.put(&batch(&origin(1), records)).await;
+        let store = place.store().await;
+        // Along the index of actions, and along another.
+        for query in [pattern("a\0b.*"), pattern("a\0b.*").actor("7")] {
+            let page = store.browse(&query).await;
+            let page = page.unwrap_or_else(|error| panic!("{}: {error:?}", place.name));
+            assert_eq!(numbers(&page.records), [1], "{}: {query:?}", place.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_differs_only_in_spaces_at_its_end_is_not_passed_over() {
+    for mut place in Place::all() {
+        let of = |kind: &str| format!(r#","targets":[{{"type":"{kind}","id":"7"}}]"#);
+        let records = vec![
+            record(1, "user.login", of("folder")),
+            record(2, "user.login ", of("folder ")),
+            record(3, "user.login  ", of("folder")),
+            record(4, "user.logout", of("other")),
+        ];
+        place.put(&batch(&origin(1), records)).await;
+        let store = place.store().await;
+        for (query, expected) in [
+            (pattern("user.*"), vec![4, 3, 2, 1]),
+            (Query::new().target("7"), vec![4, 3, 2, 1]),
+            (pattern("user.login "), vec![2]),
+            (Query::new().target_type("folder").target("7"), vec![3, 1]),
+        ] {
+            let page = store.browse(&query).await.unwrap();
+            assert_eq!(
+                numbers(&page.records),
+                expected,
+                "{}: {query:?}",
+                place.name
+            );
+            let count = store.count(&query, 100).await.unwrap();
+            assert_eq!(count.records, expected.len() as u64, "{}", place.name);
+        }
+    }
+}
