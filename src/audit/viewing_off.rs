@@ -2,7 +2,7 @@
 
 /// The viewers of a trail: there are none.
 #[derive(Debug, Default)]
-pub(super) struct Viewers;
+pub(super) struct Viewers {}
 
 impl Viewers {
     pub(super) const fn close(&self) {}
