@@ -98,7 +98,8 @@ impl Viewer {
     /// Ends all live views and exports, and lets no new ones begin. Pages are still shown.
     ///
     /// Call it when the service begins to shut down: a server that waits for its connections would
-    /// wait for live views for ever. The shutdown of a trail does it for its viewers.
+    /// wait for live views for ever. The shutdown of a trail does it for its viewers. Give the waiting
+    /// a deadline all the same: a client that reads nothing keeps its connection.
     pub fn close(&self) {
         self.shared.closing.close();
     }

@@ -227,3 +227,20 @@ async fn nobody_learns_more_of_the_store_than_that_it_fails() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_page_of_a_mistake_does_not_repeat_a_long_address() {
+    let place = Place::plain().await;
+    let viewer = place.viewer().await;
+    let pairs: Vec<_> = (0..12)
+        .map(|n| format!("p{n}={}", "x".repeat(1000)))
+        .collect();
+    for path in [
+        format!("/audit/{}", "x".repeat(10_000)),
+        format!("/audit/?{}", pairs.join("&")),
+    ] {
+        let page = get(&viewer, &path).await;
+        assert!(page.status.is_client_error() && page.text().contains("lang=de"));
+        assert!(page.text().len() < 10_000, "{}", page.text().len());
+    }
+}

@@ -1,10 +1,19 @@
 //! Exports over HTTP: streamed, bounded, from this site only, with a manifest for a CSV.
 
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
 use http::StatusCode;
 use http_body_util::BodyExt;
-use tower_audit::Outcome;
+use tower_audit::{
+    Actor, Outcome,
+    store::Reach,
+    viewer::{Access, Viewer, ViewerBody},
+};
 
-use super::{Place, asking, get, get_as, head, told};
+use super::{Noted, Place, asking, get, get_as, head, reader, told};
 use crate::support::batches::{origin, plain};
 
 #[tokio::test]
@@ -202,4 +211,114 @@ async fn readers_of_one_name_in_two_tenants_share_no_export() {
     };
     let within = serde_json::json!({"tenant": "A"});
     assert_eq!(record.details["within"], within);
+}
+
+const LONG: &str = "/api/export?format=jsonl&range=all";
+
+/// A viewer with 3,000 records, one export at once and a switch for who may read; and what it recorded.
+async fn switched(place: &mut Place) -> (Viewer, Noted, Arc<Mutex<Access>>) {
+    place.put(2, plain(&origin(2), 1000..4000).records).await;
+    let access = Arc::new(Mutex::new(Access::All(reader())));
+    let (asked, noted) = (Arc::clone(&access), Noted::default());
+    let authorise = move |_| {
+        let access = asked.lock().unwrap().clone();
+        async move { access }
+    };
+    let kept = noted.clone();
+    let builder = Viewer::builder(place.store().await, authorise).max_exports(1);
+    let builder = builder.on_read(move |record| kept.0.lock().unwrap().push(record));
+    (builder.build().unwrap(), noted, access)
+}
+
+/// An export whose first piece was taken.
+async fn begun(viewer: &Viewer) -> ViewerBody {
+    let mut body = head(viewer, asking(LONG, &[])).await.into_body();
+    assert!(body.frame().await.unwrap().unwrap().is_data());
+    body
+}
+
+/// Lets the others run as far as they get.
+async fn settle() {
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets the clock of the tests go on, and whoever waited for it.
+async fn pass(seconds: u64) {
+    // First, so that whoever is about to look at the clock has done so.
+    settle().await;
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    settle().await;
+}
+
+fn only_cancelled(noted: &Noted) {
+    let records = noted.take();
+    let [record] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!(
+        (record.outcome, &record.details["complete"]),
+        (Some(Outcome::Cancelled), &false.into())
+    );
+    assert!(record.details["records"].as_u64().unwrap() < 3010);
+}
+
+// Trap Q8: an export, too, is asked for again while it runs.
+#[tokio::test(start_paused = true)]
+async fn an_export_breaks_off_when_access_is_withdrawn_or_becomes_another() {
+    for now in [
+        Access::Denied,
+        Access::Within(reader(), Reach::tenant("A")),
+        Access::All(Actor::user("other")),
+    ] {
+        let mut place = Place::plain().await;
+        let (viewer, noted, access) = switched(&mut place).await;
+        let body = begun(&viewer).await;
+        *access.lock().unwrap() = now;
+        pass(61).await;
+        body.collect().await.unwrap_err();
+        only_cancelled(&noted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_goes_on_while_its_reader_may_read() {
+    let mut place = Place::plain().await;
+    let (viewer, noted, _access) = switched(&mut place).await;
+    let body = begun(&viewer).await;
+    pass(61).await;
+    let rest = body.collect().await.unwrap().to_bytes();
+    assert!(rest.ends_with(b"}\n"));
+    assert_eq!(noted.take()[0].outcome, Some(Outcome::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_nobody_reads_gives_its_turn_to_others() {
+    let mut place = Place::plain().await;
+    let (viewer, noted, _access) = switched(&mut place).await;
+    let body = begun(&viewer).await;
+    pass(119).await;
+    let refused = told(&viewer, asking(LONG, &[])).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    pass(2).await;
+    only_cancelled(&noted);
+    let other = told(&viewer, asking(LONG, &[])).await;
+    assert_eq!(other.status, StatusCode::OK);
+    assert_eq!(other.text().lines().count(), 3011);
+    // Whoever reads on gets no whole file.
+    body.collect().await.unwrap_err();
+    assert_eq!(noted.take().len(), 1, "the first was recorded once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_nobody_reads_ends_with_the_viewer() {
+    let mut place = Place::plain().await;
+    let (viewer, noted, _access) = switched(&mut place).await;
+    let body = begun(&viewer).await;
+    viewer.close();
+    pass(0).await;
+    only_cancelled(&noted);
+    body.collect().await.unwrap_err();
+    assert_eq!(noted.take(), []);
 }

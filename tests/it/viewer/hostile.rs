@@ -110,3 +110,36 @@ async fn programs_get_the_planted_record_as_it_is_and_never_as_a_page() {
 fn form(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
+
+fn address(number: u64) -> String {
+    format!("/audit/records/{}", id(number))
+}
+
+#[tokio::test]
+async fn the_link_to_all_of_a_target_finds_it_whatever_its_type_holds() {
+    for (kind, id) in [
+        ("urn:doc", "4cq"),
+        ("a\\:b", "x:y"),
+        ("*", "7"),
+        ("doc", "*"),
+        ("doc", "\\7&q=1"),
+    ] {
+        let mut place = Place::new();
+        let target = json!([{"type": kind, "id": id}]);
+        let more = format!(r#","outcome":"success","targets":{target}"#);
+        place.put(1, vec![record(3, "a.b", &more)]).await;
+        let others = json!([{"type": "other", "id": "other"}]);
+        let more = format!(r#","outcome":"success","targets":{others}"#);
+        place.put(2, vec![record(4, "a.b", &more)]).await;
+        let viewer = place.viewer().await;
+        let opened = address(3);
+        let page = get(&viewer, &opened).await;
+        let links = page.text().split("href=\"").skip(1);
+        let mut links = links.map(|rest| rest.split('"').next().unwrap());
+        let link = links.find(|link| link.contains("target=")).unwrap();
+        let found = get(&viewer, &link.replace("&amp;", "&")).await;
+        assert_eq!(found.status, http::StatusCode::OK, "{link}");
+        assert!(found.text().contains(&opened), "{kind} {id}: {link}");
+        assert!(!found.text().contains(&address(4)), "{kind} {id}");
+    }
+}

@@ -8,7 +8,7 @@ use tower_audit::{
 
 use super::{Place, who};
 use crate::support::{
-    batches::{origin, plain},
+    batches::{id, origin, plain},
     web::{exchange, serve},
 };
 
@@ -72,4 +72,30 @@ async fn it_is_served_by_hyper_alone() {
         answer.contains("{\"records\":10,\"is_exact\":true}"),
         "{answer}"
     );
+}
+
+/// What a field of the form holds.
+fn field(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\"")).unwrap();
+    let (_, rest) = rest.split_once("value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_again_loses_no_record() {
+    let place = Place::plain().await;
+    let viewer = place.viewer().await;
+    let asked = "from=2026-11-20T13:34:01.000003Z&to=2026-11-20T13:34:01.000007Z";
+    let first = super::get(&viewer, &format!("/audit/?{asked}")).await;
+    let again = format!(
+        "/audit/?range=custom&from={}&to={}",
+        field(first.text(), "from"),
+        field(first.text(), "to")
+    );
+    let again = super::get(&viewer, &again).await;
+    for number in 3..7 {
+        let link = format!("/audit/records/{}", id(number));
+        assert!(first.text().contains(&link), "{number}");
+        assert!(again.text().contains(&link), "{number}");
+    }
 }
