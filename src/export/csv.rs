@@ -4,6 +4,10 @@
 //! space, and some take the full-width forms. Such a cell gets an apostrophe in front, and so does
 //! one that begins with an apostrophe, so that a program gets every text back: of a cell that
 //! begins with an apostrophe, remove that one.
+//!
+//! Where the comma is the decimal point, spreadsheets split a line at semicolons, also those within
+//! a cell or its quotes. What would begin a formula behind one has an apostrophe there, and so has
+//! an apostrophe: remove the one behind each semicolon.
 
 use std::borrow::Cow;
 
@@ -57,27 +61,47 @@ fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Trap Q6: no cell begins a formula.
+/// Trap Q6: no cell begins a formula, wherever a line is split.
 fn guarded(text: &str) -> Cow<'_, str> {
-    if is_suspect(text) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
+    let is_first = is_suspect(text, is_skipped);
+    if !is_first && !text.contains(';') {
+        return Cow::Borrowed(text);
     }
+    let mut cell = String::with_capacity(text.len() + 1);
+    if is_first {
+        cell.push('\'');
+    }
+    for (place, piece) in text.split(';').enumerate() {
+        if place > 0 {
+            cell.push(';');
+            // A quote there is one of another cell, which may hold what comes behind it.
+            if is_suspect(piece, |char| char == '"' || is_skipped(char)) {
+                cell.push('\'');
+            }
+        }
+        cell.push_str(piece);
+    }
+    Cow::Owned(cell)
 }
 
-fn is_suspect(text: &str) -> bool {
-    // Joiners stay in clean text, and take no room.
-    let is_skipped = |char: char| char.is_whitespace() || matches!(char, '\u{200c}' | '\u{200d}');
+/// Joiners stay in clean text, and take no room.
+fn is_skipped(char: char) -> bool {
+    char.is_whitespace() || matches!(char, '\u{200c}' | '\u{200d}')
+}
+
+fn is_suspect(text: &str, is_skipped: impl Fn(char) -> bool) -> bool {
     // An escaped control character at the beginning: it would have been a tab or a line break.
     text.starts_with(['\'', '\t', '\r', '\n'])
-        || text.trim_start_matches(is_skipped).starts_with([
-            '=', '+', '-', '@', // as they are
-            '＝', '＋', '－', '＠', // full width
-            '﹦', '﹢', '﹣', '﹫',       // small
-            '\u{2212}', // the minus sign of Unicode
-        ])
+        || text.trim_start_matches(is_skipped).starts_with(FORMULA)
 }
+
+/// What begins a formula.
+const FORMULA: [char; 13] = [
+    '=', '+', '-', '@', // as they are
+    '＝', '＋', '－', '＠', // full width
+    '﹦', '﹢', '﹣', '﹫',       // small
+    '\u{2212}', // the minus sign of Unicode
+];
 
 #[cfg(test)]
 mod tests {
@@ -86,8 +110,32 @@ mod tests {
     use super::*;
 
     /// What a program does to get the text back.
-    fn undone(cell: &str) -> &str {
-        cell.strip_prefix('\'').unwrap_or(cell)
+    fn undone(cell: &str) -> String {
+        cell.strip_prefix('\'').unwrap_or(cell).replace(";'", ";")
+    }
+
+    /// Whether a spreadsheet that splits at semicolons finds a formula in a line.
+    fn has_formula_behind_a_semicolon(line: &str) -> bool {
+        let mut pieces = line.split(';').skip(1);
+        pieces.any(|piece| piece.trim_start_matches(['"', ' ']).starts_with(FORMULA))
+    }
+
+    // Trap Q6: German, French and Spanish spreadsheets take the semicolon for the separator.
+    #[test]
+    fn no_formula_begins_behind_a_semicolon() {
+        for (given, expected) in [
+            ("x;=HYPERLINK(\"http://x\")", "x;'=HYPERLINK(\"http://x\")"),
+            ("x; +1", "x;' +1"),
+            ("x;\"=1\"", "x;'\"=1\""),
+            ("x;;@a;-1", "x;;'@a;'-1"),
+            ("=1;＝1", "'=1;'＝1"),
+            ("it;'s", "it;''s"),
+            ("(X11; Linux)", "(X11; Linux)"),
+        ] {
+            let cell = shown(given);
+            assert_eq!(cell, expected);
+            assert_eq!(undone(&cell), given);
+        }
     }
 
     // Trap Q6.
@@ -130,17 +178,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_reads_back(texts in prop::collection::vec("\\PC*|[\\x00-\\x7f＝ ]*", 1..5)) {
+        fn any_text_reads_back(
+            texts in prop::collection::vec("\\PC*|[\\x00-\\x7f＝ ]*|[;='\", a-]*", 1..5),
+        ) {
             let mut out = Vec::new();
             row(texts.iter().map(|text| shown(text)), &mut out).unwrap();
             prop_assert!(out.ends_with(b"\r\n"));
+            let line = std::str::from_utf8(&out).unwrap();
+            prop_assert!(!has_formula_behind_a_semicolon(line), "{}", line);
             let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&*out);
             let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(rows.len(), 1);
             prop_assert_eq!(rows[0].len(), texts.len());
             for (cell, text) in rows[0].iter().zip(&texts) {
                 prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", cell);
-                prop_assert_eq!(undone(cell), &*text::clean(text, usize::MAX).0);
+                prop_assert_eq!(undone(cell), text::clean(text, usize::MAX).0);
             }
         }
     }
