@@ -33,8 +33,7 @@ impl Serving {
             .spawn()
             .unwrap();
         let said = json(&next_line(&mut child));
-        let address = said["address"].as_str().unwrap();
-        let address = address.split('/').nth(2).unwrap().parse().unwrap();
+        let address = said["listen"].as_str().unwrap().parse().unwrap();
         let token = said["token"].as_str().map(str::to_owned);
         Self {
             child,
@@ -186,6 +185,55 @@ fn reading_is_recorded_in_the_trail_that_is_named() {
     assert!(reads.contains("document.*"), "{reads}");
 }
 
+// Trap Q8.
+#[test]
+fn behind_a_proxy_the_public_host_is_served_and_a_wrong_token_is_recorded() {
+    let service = Service::after([done("document.create")]);
+    let dir = service.tmp.path().join("reads").display().to_string();
+    let more = ["--record", &dir, "--public-url", "https://audit.example"];
+    let serving = Serving::start(&service.store(), &more);
+    let host = ("host", "audit.example");
+    let sign_in = |token: &str| serving.ask("POST /sign-in", &[host], &format!("token={token}"));
+    for _ in 0..2 {
+        let wrong = sign_in("0000");
+        assert!(wrong.starts_with("HTTP/1.1 403 "), "{wrong}");
+    }
+    let right = sign_in(&serving.token.clone().unwrap());
+    assert!(
+        right.starts_with("HTTP/1.1 303 ") && right.contains("; Secure\r\n"),
+        "{right}"
+    );
+    let cookie = cookie(&right);
+    let page = serving.ask("GET /", &[("cookie", &cookie), host], "");
+    assert!(
+        page.starts_with("HTTP/1.1 200 ") && page.contains("document.create"),
+        "{page}"
+    );
+    let rebound = serving.ask(
+        "GET /",
+        &[("cookie", &cookie), ("host", "evil.example")],
+        "",
+    );
+    assert!(rebound.starts_with("HTTP/1.1 421 "), "{rebound}");
+    serving.stop();
+    let store = service.store();
+    let denied = [
+        "query",
+        "--store",
+        &store,
+        "--json",
+        "--action",
+        "user.login",
+    ];
+    let denied = ended(0, &denied);
+    assert_eq!(denied.lines().count(), 1, "{denied}");
+    assert!(
+        denied.contains("wrong token") && denied.contains("127.0.0.1"),
+        "{denied}"
+    );
+    assert!(!denied.contains("0000\""), "{denied}");
+}
+
 #[test]
 fn a_live_view_does_not_hold_the_program_and_a_token_from_a_file_is_not_repeated() {
     let service = Service::after([done("document.create")]);
@@ -211,6 +259,10 @@ fn what_would_be_unsafe_is_refused_with_the_way_out() {
     for (more, expected) in [
         (&["--listen", "0.0.0.0:0"][..], "--allow-remote"),
         (&["--listen", "[::]:0"], "--allow-remote"),
+        (
+            &["--public-url", "https://audit.example/logs"],
+            "write a scheme and a host",
+        ),
         (&["--token-file", file], "openssl rand -hex 32"),
         (
             &["--token-file", "/no/such/file"],

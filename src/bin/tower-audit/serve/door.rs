@@ -1,12 +1,15 @@
 //! Who may come in: the token, the session it is exchanged for, and the host that is asked.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use axum::http::{HeaderMap, header};
 use tokio::sync::Semaphore;
 use tower_audit::{HashKey, Purpose};
 
-use super::Token;
+use super::{Token, public::PublicUrl, refusals::Refusals};
 
 /// How long the answer to a wrong token takes, and how many of them wait at once; the next ones are
 /// refused without being looked at.
@@ -23,7 +26,10 @@ pub(super) struct Door {
     session_hash: String,
     cookie: String,
     listen: SocketAddr,
+    /// What people open, when a proxy is in front.
+    public: Option<PublicUrl>,
     wrong: Semaphore,
+    refusals: Refusals,
 }
 
 /// What became of a token.
@@ -51,8 +57,22 @@ impl Door {
             // Cookies do not know ports: two of these programs must not sign each other out.
             cookie: format!("tower_audit_{}", listen.port()),
             listen,
+            public: None,
             wrong: Semaphore::new(MAX_WRONG),
+            refusals: Refusals::default(),
         }
+    }
+
+    /// Behind a proxy that is opened by this address.
+    pub(super) fn public(mut self, public: Option<PublicUrl>) -> Self {
+        self.public = public;
+        self
+    }
+
+    /// Wrong tokens are recorded there.
+    pub(super) fn refusals(mut self, refusals: Refusals) -> Self {
+        self.refusals = refusals;
+        self
     }
 
     /// Whether a request has the cookie of the session.
@@ -66,26 +86,30 @@ impl Door {
     }
 
     /// Looks at a token. A wrong one waits, so that nobody tries many.
-    pub(super) async fn show(&self, token: &str) -> Shown {
+    pub(super) async fn show(&self, token: &str, client: Option<IpAddr>) -> Shown {
         if self.hash(token) == self.token {
             return Shown::Right;
         }
         let Ok(_turn) = self.wrong.try_acquire() else {
             return Shown::TooMany;
         };
+        // Before the wait, which a client need not stay for.
+        self.refusals.note(client);
         tokio::time::sleep(DELAY).await;
         Shown::Wrong
     }
 
     /// The header that gives a browser its session, until it is closed.
     pub(super) fn set_cookie(&self) -> String {
+        let is_secure = self.public.as_ref().is_some_and(PublicUrl::is_https);
+        let secure = if is_secure { "; Secure" } else { "" };
         format!(
-            "{}={}; Path=/; HttpOnly; SameSite=Strict",
+            "{}={}; Path=/; HttpOnly; SameSite=Strict{secure}",
             self.cookie, self.session
         )
     }
 
-    /// Whether a request on this machine names this machine. A page elsewhere whose name was made to
+    /// Whether a request on this machine names this machine, or what people open. A page elsewhere whose name was made to
     /// lead here (DNS rebinding) names itself.
     pub(super) fn is_asked(&self, host: Option<&str>) -> bool {
         if !self.listen.ip().is_loopback() {
@@ -97,7 +121,8 @@ impl Door {
         let short = [self.listen.ip().to_string(), "localhost".to_owned()];
         host.is_some_and(|host| {
             let host = host.to_ascii_lowercase();
-            own.contains(&host) || (port == 80 && short.contains(&host))
+            let is_public = self.public.as_ref().is_some_and(|public| public.is(&host));
+            is_public || own.contains(&host) || (port == 80 && short.contains(&host))
         })
     }
 
@@ -138,6 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_goes_by_tls_where_people_come_by_tls() {
+        for (public, expected) in [
+            (None, false),
+            (Some("http://audit.example"), false),
+            (Some("https://audit.example"), true),
+        ] {
+            let public = public.map(|text| PublicUrl::parse(text).unwrap());
+            let set = door("127.0.0.1:7878").0.public(public).set_cookie();
+            assert_eq!(set.ends_with("; Secure"), expected, "{set}");
+        }
+    }
+
+    #[test]
     fn a_name_that_only_leads_here_is_not_served() {
         let (local, _) = door("127.0.0.1:7878");
         for (host, expected) in [
@@ -151,6 +189,14 @@ mod tests {
         ] {
             assert_eq!(local.is_asked(host), expected, "{host:?}");
         }
+        let public = local.public(PublicUrl::parse("https://audit.example").ok());
+        for (host, expected) in [
+            ("Audit.Example", true),
+            ("127.0.0.1:7878", true),
+            ("evil.example", false),
+        ] {
+            assert_eq!(public.is_asked(Some(host)), expected, "{host}");
+        }
         let (remote, _) = door("0.0.0.0:7878");
         assert!(remote.is_asked(Some("audit.example")));
     }
@@ -158,14 +204,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn wrong_tokens_wait_and_too_many_are_not_looked_at() {
         let (door, token) = door("127.0.0.1:7878");
-        assert_eq!(door.show(token.as_str()).await, Shown::Right);
-        let wrong = door.show("0");
+        assert_eq!(door.show(token.as_str(), None).await, Shown::Right);
+        let wrong = door.show("0", None);
         tokio::pin!(wrong);
         let waits = tokio::time::timeout(DELAY / 2, &mut wrong).await;
         assert!(waits.is_err(), "{waits:?}");
         assert_eq!(wrong.await, Shown::Wrong);
         let _taken = door.wrong.acquire_many(8).await.unwrap();
-        assert_eq!(door.show("0").await, Shown::TooMany);
-        assert_eq!(door.show(token.as_str()).await, Shown::Right);
+        assert_eq!(door.show("0", None).await, Shown::TooMany);
+        assert_eq!(door.show(token.as_str(), None).await, Shown::Right);
     }
 }

@@ -1,6 +1,8 @@
 //! `tower-audit serve`: the viewer on a store, for whoever has the token.
 
 mod door;
+mod public;
+mod refusals;
 mod sign_in;
 mod token;
 
@@ -22,7 +24,7 @@ use tower_audit::{
     viewer::{Access, Viewer, ViewerBuilder},
 };
 
-use self::{door::Door, token::Token};
+use self::{door::Door, public::PublicUrl, refusals::Refusals, token::Token};
 use crate::{
     exit::{End, Failure},
     interrupt::Interrupt,
@@ -38,9 +40,11 @@ Examples:
 
 The viewer on a store, for whoever has the token. Without --token-file one is made and printed once,
 as an address to open; it ends with the program. The browser gets a cookie for it, which is not the
-token. Reading is recorded in the trail of --record, which delivers to the same store; otherwise it
-is not recorded.
-Only this machine is served, unless --allow-remote is given. There is no TLS: put a proxy in front.
+token. Reading is recorded in the trail of --record, which delivers to the same store, and once a
+minute at most that wrong tokens were shown; otherwise it is not recorded.
+Only this machine is served, unless --allow-remote is given. There is no TLS: put a proxy in front,
+which passes Host on, and say with --public-url what people open: requests for that host are
+answered, and with https the cookie is Secure.
 Ctrl-C ends it.";
 
 #[derive(Debug, ClapArgs)]
@@ -54,6 +58,9 @@ pub(crate) struct ServeArgs {
     /// Serve other machines too, without TLS
     #[arg(long)]
     pub(crate) allow_remote: bool,
+    /// What people open when a proxy is in front, such as https://audit.example
+    #[arg(long, value_name = "URL", value_parser = PublicUrl::parse)]
+    pub(crate) public_url: Option<PublicUrl>,
     /// The file with the token, of 32 characters or more
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -87,11 +94,14 @@ pub(crate) async fn run(args: &ServeArgs, output: &mut Output) -> Result<End, Fa
     let cannot = |error| Failure::new(format!("cannot listen on {}", args.listen), error);
     let listener = listener.map_err(cannot)?;
     let listen = listener.local_addr().map_err(cannot)?;
-    let door = Arc::new(Door::new(&token, listen));
     let audit = match &args.record {
         Some(dir) => Some(trail(args, dir).await?),
         None => None,
     };
+    let door = Door::new(&token, listen)
+        .public(args.public_url.clone())
+        .refusals(Refusals::into(audit.clone()));
+    let door = Arc::new(door);
     let viewer = viewer(args, audit.as_ref(), store, &door)?;
     welcome(args, listen, &token, output)?;
     let served = serve(listener, door, viewer).await;
@@ -135,6 +145,7 @@ fn viewer(
 #[derive(Serialize)]
 struct Welcome<'a> {
     address: String,
+    listen: SocketAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
 }
@@ -147,13 +158,19 @@ fn welcome(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let made = args.token_file.is_none().then(|| token.as_str());
+    let open = args.public_url.as_ref().map(PublicUrl::address);
+    let open = open.unwrap_or_else(|| format!("http://{listen}"));
     let address = match made {
-        Some(token) => format!("http://{listen}/?token={token}"),
-        None => format!("http://{listen}/"),
+        Some(token) => format!("{open}/?token={token}"),
+        None => format!("{open}/"),
     };
     if args.json {
         let token = made;
-        output.json(&Welcome { address, token })?;
+        output.json(&Welcome {
+            address,
+            listen,
+            token,
+        })?;
     } else {
         output.line(&address)?;
     }

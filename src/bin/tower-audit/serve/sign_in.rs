@@ -1,11 +1,14 @@
 //! The page to sign in on, the link that signs in, and the viewer behind them.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::Response,
@@ -41,7 +44,9 @@ async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
         return page(StatusCode::MISDIRECTED_REQUEST, text, "");
     }
     match token_of(request.uri()) {
-        Some(token) if request.method() == Method::GET => answer(&door, &token).await,
+        Some(token) if request.method() == Method::GET => {
+            answer(&door, &token, client(&request)).await
+        }
         _ => next.run(request).await,
     }
 }
@@ -67,7 +72,14 @@ async fn ask() -> Response {
     )
 }
 
+/// Who asks: with a proxy in front, the proxy.
+fn client(request: &Request) -> Option<IpAddr> {
+    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    info.map(|ConnectInfo(address)| address.ip())
+}
+
 async fn submit(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let client = client(&request);
     let body = axum::body::to_bytes(request.into_body(), MAX_BYTES).await;
     let Ok(body) = body else {
         return page(
@@ -76,11 +88,11 @@ async fn submit(State(door): State<Arc<Door>>, request: Request) -> Response {
             FORM,
         );
     };
-    answer(&door, &field(&body).unwrap_or_default()).await
+    answer(&door, &field(&body).unwrap_or_default(), client).await
 }
 
-async fn answer(door: &Door, token: &str) -> Response {
-    match door.show(token).await {
+async fn answer(door: &Door, token: &str, client: Option<IpAddr>) -> Response {
+    match door.show(token, client).await {
         Shown::Right => {
             // To an address without the token, so that it stays in no history.
             let mut response = page(StatusCode::SEE_OTHER, "", "");
