@@ -116,6 +116,8 @@ impl Pool {
         answer: sqlx::Result<T>,
     ) -> Result<T, StoreError> {
         match answer {
+            // An answer can be enough without its last part, which was given up.
+            Ok(answer) if reader.link.is_owed() => Ok(answer),
             Ok(answer) => {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push(Idle {

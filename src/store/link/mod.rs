@@ -171,6 +171,18 @@ impl Link {
         }
     }
 
+    /// Whether an answer was given up that may still come: whoever asks next would wait for it.
+    pub(super) fn is_owed(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(link) => link.is_owed,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(link) => link.is_owed,
+        }
+    }
+
     /// All rows of an answer; a statement has a limit, or asks for few by its nature.
     pub(super) async fn rows(&mut self, statement: Statement) -> sqlx::Result<Vec<Row>> {
         match self {
@@ -194,6 +206,12 @@ async fn within<T>(
         Ok(answer) => answer,
         Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
     }
+}
+
+/// Whether an answer was not waited for.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn gave_up<T>(answer: &sqlx::Result<T>) -> bool {
+    matches!(answer, Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Takes a row apart, a column at a time.

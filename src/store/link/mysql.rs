@@ -22,6 +22,8 @@ const LONGEST_MILLIS: u128 = 31_536_000_000 / 10;
 pub(in crate::store) struct Link {
     connection: MySqlConnection,
     limit: Duration,
+    /// An answer was not waited for, and may still come.
+    pub(super) is_owed: bool,
 }
 
 pub(super) async fn connect(database: &MysqlDatabase) -> Result<Link, OpenError> {
@@ -32,6 +34,7 @@ pub(super) async fn connect(database: &MysqlDatabase) -> Result<Link, OpenError>
     Ok(Link {
         connection,
         limit: Duration::MAX,
+        is_owed: false,
     })
 }
 
@@ -65,7 +68,9 @@ impl Link {
         // Kept prepared: to end one is sent without an answer, and what is sent next then waits 40 ms
         // for the acknowledgement, because the driver leaves Nagle's algorithm on.
         let asked = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&mut self.connection);
-        let rows = within(self.limit, asked).await?;
+        let rows = within(self.limit, asked).await;
+        self.is_owed |= super::gave_up(&rows);
+        let rows = rows?;
         let cells = |row: &sqlx::mysql::MySqlRow| {
             super::row(&statement, |column, kind| {
                 Ok(match kind {

@@ -94,6 +94,40 @@ async fn what_takes_too_long_on_a_server_is_stopped_and_said() {
 }
 
 #[tokio::test]
+async fn a_question_that_nobody_waits_for_ends_on_the_server() {
+    let Some(place) = postgres::place() else {
+        return;
+    };
+    deliver(&place.address(), &plain(&origin(1), 0..3)).await;
+    let store = Store::open(&place.address()).await.unwrap();
+    let store = store.timeout(Duration::from_secs(600));
+    let mut blocker = place.connect().await;
+    let mut transaction = blocker.begin().await.unwrap();
+    let lock = "LOCK TABLE audit_records IN ACCESS EXCLUSIVE MODE";
+    transaction.execute(lock).await.unwrap();
+    let question = tokio::spawn(async move { store.browse(&Query::new()).await });
+    let waiting = format!(
+        "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND relation = '{}.audit_records'::regclass",
+        place.schema
+    );
+    let mut watcher = place.connect().await;
+    for expected in [1_i64, 0] {
+        let until = tokio::time::timeout(Duration::from_secs(60), async {
+            loop {
+                let count = sqlx::query_scalar(AssertSqlSafe(waiting.clone()));
+                let count: i64 = count.fetch_one(&mut watcher).await.unwrap();
+                if count == expected {
+                    return;
+                }
+            }
+        });
+        until.await.unwrap();
+        question.abort();
+    }
+    transaction.rollback().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_login_that_may_only_read_is_enough() {
     let Some(place) = postgres::place() else {
         return;
