@@ -61,10 +61,10 @@ pub enum RetentionError {
         /// The store.
         address: String,
     },
-    /// The clock may be wrong: nothing was recorded for long before now.
+    /// The clock may be wrong: for long nothing was recorded.
     #[error(
-        "nothing was recorded in {address} between {} and a day before {now}, which is longer than {}: \
-         if the clock is right and the service was off, say so (`idle`)",
+        "nothing was recorded in {address} between {} and {until}, which is longer than {}: \
+         if the clock is right ({now}) and the service was off, say so (`idle`)",
         .newest.map_or_else(|| "its beginning".to_owned(), |at| at.to_string()), Age(*.idle)
     )]
     Clock {
@@ -72,7 +72,9 @@ pub enum RetentionError {
         address: String,
         /// The time that was given.
         now: Timestamp,
-        /// The newest record that is at least a day old.
+        /// The end of the time in which nothing was recorded, as far as it was looked at.
+        until: Timestamp,
+        /// The newest record before that.
         newest: Option<Timestamp>,
         /// How long nothing may have been recorded.
         idle: Duration,

@@ -10,7 +10,9 @@ use crate::{clock::Timestamp, evidence};
 /// Rules are asked in their order and the first that matches decides; what none matches is kept as
 /// long as [`keep`](Self::keep) says. What the trail writes about itself (`audit.start`,
 /// `audit.prune`, …) is evidence about all the rest: only a rule that names such an action, as
-/// `audit.read` or `audit.*`, reaches it; the default and rules by category do not.
+/// `audit.read` or `audit.*`, reaches it; the default and rules by category do not. No rule at all
+/// reaches `audit.sink_missed` and `audit.sink_refused`, by which
+/// [`verify::store`](crate::verify::store) knows which numbers a store never got.
 ///
 /// Age counts from the later of the record's time stamp and the time in its id. Besides, nothing is
 /// removed that arrived in the store less than [the floor](Self::floor) ago.
@@ -60,6 +62,10 @@ pub(super) struct Facts<'a> {
 
 /// What the actions of the trail's own records begin with.
 const OWN: &str = "audit.";
+
+/// Own records that no rule reaches: without them `verify` calls the numbers missing that they
+/// declare as refused, or as gone before they were delivered.
+const NEEDED: [&str; 2] = ["audit.sink_missed", "audit.sink_refused"];
 
 impl Rule {
     /// Records of one action, such as `user.login`, or of all that begin with a prefix: `user.*`.
@@ -113,6 +119,9 @@ impl Rule {
     }
 
     fn matches(&self, facts: &Facts<'_>) -> bool {
+        if NEEDED.contains(&facts.action) {
+            return false;
+        }
         let of_action = |pattern: &str| match pattern.strip_suffix('*') {
             Some(prefix) => facts.action.starts_with(prefix),
             None => facts.action == pattern,
@@ -237,6 +246,11 @@ impl Retention {
     pub const fn journal(mut self, time: Duration) -> Self {
         self.journal = Some(time);
         self
+    }
+
+    /// What nothing is kept shorter than.
+    pub(super) const fn floor_time(&self) -> Duration {
+        self.floor
     }
 
     /// How long delivered segments of the journal stay, if that is said.

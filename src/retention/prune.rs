@@ -28,9 +28,13 @@ pub struct Pruner {
 /// How far back the look for a record goes that shows the clock to be right.
 const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How far back such a look goes at most.
+const FARTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 impl Pruner {
-    /// The default of [`idle`](Self::idle): 2 days. A trail writes by itself every day.
-    pub const IDLE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+    /// The default of [`idle`](Self::idle): 3 days. A trail writes by itself every day, and a
+    /// machine may be off for a weekend.
+    pub const IDLE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
     /// Opens the store that an address names, for writing: `sqlite://audit.db`,
     /// `postgres://owner@db/docs`, `mysql://…`.
@@ -63,12 +67,13 @@ impl Pruner {
         self
     }
 
-    /// How long nothing may have been recorded before a prune believes that the clock is wrong, and
-    /// refuses: the newest record that is at least a day old must not be a day and this old.
-    /// Default: [`IDLE`](Self::IDLE).
+    /// How long nothing may have been recorded, at any time between the policy's
+    /// [floor](Retention::floor) and a day ago, before a prune believes that the clock is wrong, and
+    /// refuses. At least a day; default: [`IDLE`](Self::IDLE).
     ///
-    /// A machine whose clock jumped years ahead would empty the store otherwise. Longer for a
-    /// service that was off.
+    /// A machine whose clock jumped years ahead would empty the store otherwise: it leaves a hole in
+    /// time, which it cannot fill by what it records afterwards. What is a little longer than this
+    /// may go unnoticed, twice this does not. Longer for a service that was off.
     #[must_use]
     pub const fn idle(mut self, time: Duration) -> Self {
         self.idle = time;
@@ -218,22 +223,30 @@ impl Pruner {
         let Some(horizon) = retention.horizon(now) else {
             return Ok(None);
         };
-        let settled = now.saturating_sub(SETTLED);
-        let newest = self.newest_up_to(settled).await?;
-        let oldest = self.newest_up_to(horizon).await?;
         // Without anything that could go there is nothing that a clock could do.
-        if oldest.is_none() {
+        if self.newest_up_to(horizon).await?.is_none() {
             return Ok(None);
         }
-        let newest = newest.map(time_of);
-        let earliest = settled.saturating_sub(self.idle);
-        if newest.is_none_or(|newest| newest < earliest) {
-            return Err(RetentionError::Clock {
-                address: self.tables.address(),
-                now,
-                newest,
-                idle: self.idle,
-            });
+        let idle = self.idle.max(SETTLED);
+        let earliest = now.saturating_sub(retention.floor_time().min(FARTHEST));
+        let mut at = now.saturating_sub(SETTLED);
+        // As long as the floor, and not only lately: the machine with the wrong clock records too.
+        loop {
+            let newest = self.newest_up_to(at).await?.map(time_of);
+            let before = at.saturating_sub(idle);
+            if newest.is_none_or(|newest| newest < before) {
+                return Err(RetentionError::Clock {
+                    address: self.tables.address(),
+                    now,
+                    until: at,
+                    newest,
+                    idle,
+                });
+            }
+            if before <= earliest {
+                break;
+            }
+            at = before;
         }
         Ok(Some(*RecordId::highest_at(horizon).as_bytes()))
     }

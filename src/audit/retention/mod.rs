@@ -1,5 +1,6 @@
 //! Retention inside a service: a store is pruned at regular times, and the trail says what was done.
 
+mod due;
 mod thread;
 
 use std::{path::PathBuf, sync::Arc};

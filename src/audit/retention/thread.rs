@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Keeping;
+use super::{
+    Keeping,
+    due::{Due, Task},
+};
 use crate::{
     clock::Timestamp,
     record::{Fault, Record},
@@ -18,6 +22,8 @@ use crate::{
 
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long after a panic.
+const PANICKED: Duration = Duration::from_secs(5);
 
 /// What health tells of it is about this.
 const SUBJECT: &str = "retention";
@@ -79,6 +85,7 @@ pub(super) fn start(keeping: Keeping) -> io::Result<Handle> {
         keeping,
         ends: Arc::clone(&ends),
         told: None,
+        has_asked: false,
     };
     let thread = std::thread::Builder::new().name("audit-retention".into());
     thread.spawn(move || {
@@ -94,73 +101,130 @@ struct Routine {
     ends: Arc<Ends>,
     /// The failure that was recorded last: it is told once, not every day.
     told: Option<String>,
+    /// Whether it was asked whether this user may prune.
+    has_asked: bool,
 }
+
+/// What was done, for the trail.
+type Done = Result<Vec<Record>, RetentionError>;
 
 impl Routine {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
-        let mut from = self.keeping.recorder.now();
-        self.look(runtime);
-        let mut next = self.keeping.schedule.next(from);
-        while self.waits() {
-            let now = self.keeping.recorder.now();
-            if now < from {
-                // The clock was put back: what is due is counted from where it is now.
-                next = self.keeping.schedule.next(now);
-            } else if now >= next {
-                self.prune(runtime, now);
-                next = self.keeping.schedule.next(self.keeping.recorder.now());
+        let mut due = None;
+        loop {
+            // One panic, in a foreign clock or disk, must not end it for good.
+            let turn = AssertUnwindSafe(|| self.turn(runtime, &mut due));
+            let wait = if catch_unwind(turn).is_ok() {
+                LOOK
+            } else {
+                let concern = "old records are not removed: a routine panicked; see its log";
+                self.keeping.shared.concern(SUBJECT, [concern.to_owned()]);
+                PANICKED
+            };
+            if !self.waits(wait) {
+                return;
             }
-            from = now;
+        }
+    }
+
+    /// Does what is due.
+    fn turn(&mut self, runtime: &tokio::runtime::Runtime, due: &mut Option<Due>) {
+        let now = self.keeping.recorder.now();
+        let schedule = self.keeping.schedule.clone();
+        let due = due.get_or_insert_with(|| Due::new(&schedule, now));
+        let task = due.take(&schedule, now);
+        let done = match task {
+            Task::Prune => self.prune(runtime, now),
+            Task::Look => self.look(runtime),
+            Task::Nothing => return,
+        };
+        let ended = self.keeping.recorder.now();
+        let is_silent = task == Task::Look && self.has_asked;
+        match done {
+            Err(error) if passes(&error) => {
+                let lasts = due.failed(task, ended);
+                let reason = error.to_string();
+                tracing::warn!(target: "tower_audit", reason, "the store of the audit trail cannot be used for retention now; it is tried again");
+                if lasts && !is_silent {
+                    self.told(Err(error));
+                }
+            }
+            done => {
+                due.done(&schedule, task, ended);
+                self.has_asked = true;
+                if !is_silent {
+                    self.told(done);
+                }
+            }
         }
     }
 
     /// False when it is to end.
-    fn waits(&self) -> bool {
+    fn waits(&self, time: Duration) -> bool {
         let state = self
             .ends
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let waiting = |state: &mut State| !state.is_stopping;
-        let waited = self.ends.changed.wait_timeout_while(state, LOOK, waiting);
+        let waited = self.ends.changed.wait_timeout_while(state, time, waiting);
         !waited.unwrap_or_else(PoisonError::into_inner).0.is_stopping
     }
 
-    /// Whether this user may prune at all: said now, and not when the first night is over.
-    fn look(&mut self, runtime: &tokio::runtime::Runtime) {
+    /// Which holds there are; the first time also whether this user may prune at all, so that it is
+    /// said now, and not when the first night is over. Later ones are silent: a prune tells.
+    fn look(&self, runtime: &tokio::runtime::Runtime) -> Done {
         let looked = runtime.block_on(async {
             let mut pruner = Pruner::open(self.keeping.schedule.store()).await?;
             let holds = pruner.holds().await?;
-            self.keeping.shared.hold(active(&holds).next().is_some());
-            pruner.may_prune().await
+            let may = if self.has_asked {
+                Ok(())
+            } else {
+                pruner.may_prune().await
+            };
+            Ok((holds, may))
         });
-        self.told(looked.map(|()| Vec::new()));
+        // Until the store says that there are none, there may be holds.
+        let held = looked.as_ref().ok();
+        let is_held = held.is_none_or(|(holds, _)| active(holds).next().is_some());
+        self.keeping.shared.hold(is_held);
+        looked.and_then(|(_, may)| may).map(|()| Vec::new())
     }
 
-    fn prune(&mut self, runtime: &tokio::runtime::Runtime, now: Timestamp) {
+    fn prune(&self, runtime: &tokio::runtime::Runtime, now: Timestamp) -> Done {
         let (keeping, ends) = (&self.keeping, Arc::clone(&self.ends));
-        let pruned = runtime.block_on(async {
+        let (report, holds) = runtime.block_on(async {
             let schedule = &keeping.schedule;
             let mut pruner = Pruner::open(schedule.store())
                 .await?
                 .idle(schedule.idle_time());
             let go_on = |_removed| !ends.stop.load(Ordering::Acquire);
-            let report = pruner.prune_while(&keeping.retention, now, go_on).await?;
+            let report = match pruner.prune_while(&keeping.retention, now, go_on).await {
+                Ok(report) => Some(report),
+                // Another instance does it; what is on this machine is still this one's.
+                Err(RetentionError::Busy { .. }) => None,
+                Err(error) => return Err(error),
+            };
             Ok((report, pruner.holds().await?))
-        });
-        let records = pruned.map(|(report, holds)| {
-            keeping.shared.hold(active(&holds).next().is_some());
-            let holds: Vec<Hold> = active(&holds).cloned().collect();
-            let beside = keeping.tidy_beside(&holds, now);
-            let beside = (!beside.is_empty()).then_some(beside);
-            let prune = report.record().detail("beside", beside);
-            report.change_record().into_iter().chain([prune]).collect()
-        });
-        self.told(records);
+        })?;
+        keeping.shared.hold(active(&holds).next().is_some());
+        let holds: Vec<Hold> = active(&holds).cloned().collect();
+        let beside = keeping.tidy_beside(&holds, now);
+        let beside = (!beside.is_empty()).then_some(beside);
+        let Some(report) = report else {
+            let record = |beside| {
+                Record::system("audit.prune")
+                    .detail("beside", beside)
+                    .success()
+            };
+            return Ok(beside.map(record).into_iter().collect());
+        };
+        let prune = report.record().detail("beside", beside);
+        Ok(report.change_record().into_iter().chain([prune]).collect())
     }
 
     /// Writes down what was done, or why it was not.
-    fn told(&mut self, done: Result<Vec<Record>, RetentionError>) {
+    fn told(&mut self, done: Done) {
         match done {
             Ok(records) => {
                 self.told = None;
@@ -169,8 +233,8 @@ impl Routine {
                     self.keeping.recorder.own(record);
                 }
             }
-            // Another instance does it; or nothing was delivered yet.
-            Err(RetentionError::Busy { .. } | RetentionError::NoStore { .. }) => {}
+            // Nothing was delivered yet.
+            Err(RetentionError::NoStore { .. }) => {}
             Err(error) => {
                 let reason = error.to_string();
                 tracing::warn!(target: "tower_audit", reason, "the store of the audit trail was not pruned");
@@ -186,6 +250,17 @@ impl Routine {
             }
         }
     }
+}
+
+/// Whether it may work in a while without anybody's help.
+const fn passes(error: &RetentionError) -> bool {
+    matches!(
+        error,
+        RetentionError::Unusable {
+            is_lasting: false,
+            ..
+        }
+    )
 }
 
 fn active(holds: &[Hold]) -> impl Iterator<Item = &Hold> {

@@ -56,6 +56,21 @@ fn the_first_rule_that_matches_decides_and_the_rest_has_the_default() {
 }
 
 #[test]
+fn no_rule_reaches_what_verification_needs() {
+    for rule in [
+        action("audit.*"),
+        action("audit.sink_missed"),
+        action("audit.sink_refused").and_category("audit"),
+    ] {
+        let retention = Retention::new().rule(rule.keep(days(31))).keep(days(31));
+        for needed in NEEDED {
+            let judged = retention.judge(&facts(needed, "audit", 5000), NOW);
+            assert_eq!(judged, (2, false), "{needed}");
+        }
+    }
+}
+
+#[test]
 fn what_came_lately_stays_however_old_it_says_it_is() {
     let retention = Retention::new().keep(days(90));
     let old = facts("a.b", "a", 5000);

@@ -49,6 +49,9 @@ fn filled() -> (TempDir, String, String) {
 fn a_prune_is_looked_at_then_done_and_written_into_the_trail() {
     let (tmp, store, policy) = filled();
     let prune = ["prune", "--store", &store, "--policy", &policy];
+    let err = refused(&[&prune[..], &["--yes"]].concat());
+    assert!(err.contains("here: --idle 30d"), "{err}");
+    let prune = [&prune[..], &["--idle", "365d"]].concat();
     let out = ended(0, &[&prune[..], &["--dry-run"]].concat());
     assert!(
         out.contains("20 go, 0 held, 0 kept: the rest for 90d"),
@@ -92,7 +95,8 @@ fn a_hold_is_added_listed_and_released_once() {
     let line = ended(0, &add);
     let id = line.split(' ').next().unwrap().to_owned();
     assert!(line.contains("ann: case 7  [actor=\"1\"]"), "{line}");
-    let prune = ["prune", "--store", &store, "--policy", &policy, "--yes"];
+    let prune = ["prune", "--store", &store, "--policy", &policy];
+    let prune = [&prune[..], &["--yes", "--idle", "365d"]].concat();
     let out = ended(0, &prune);
     assert!(out.contains("10 go, 10 held"), "{out}");
     assert_eq!(ended(0, &["hold", "list", "--store", &store]), line);

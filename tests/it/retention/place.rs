@@ -1,6 +1,6 @@
 //! A store of a test's own on each database, and records of any age in it.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
@@ -18,6 +18,9 @@ use crate::support::{batches, mariadb::Scratch, postgres};
 
 /// 2026-11-21T00:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp::from_micros(1_795_219_200_000_000);
+
+/// As long as stores of tests have no records.
+pub(super) const IDLE: Duration = Duration::from_secs(365 * 86_400);
 
 #[derive(Debug)]
 pub(super) enum Place {
@@ -95,7 +98,13 @@ impl Place {
         sink.close().await.unwrap();
     }
 
+    /// One that takes no months without records for a wrong clock.
     pub(super) async fn pruner(&self) -> Pruner {
+        self.wary_pruner().await.idle(IDLE)
+    }
+
+    /// One that is as it is by default.
+    pub(super) async fn wary_pruner(&self) -> Pruner {
         Pruner::open(&self.address()).await.unwrap()
     }
 

@@ -149,6 +149,31 @@ async fn a_verified_store_counts_what_was_removed_and_misses_what_vanished() {
 }
 
 #[tokio::test]
+async fn what_declares_a_gap_outlives_every_policy() {
+    for place in all() {
+        let trail = origin(1).trail;
+        let more = format!(
+            r#","targets":[{{"type":"trail","id":"{trail}"}}],"details":{{"from_number":5,"to_number":9}}"#
+        );
+        let declared = record(9, ago(100, 0), "audit.sink_missed", more);
+        let of_old = record(10, ago(100, 0), "audit.verify", "");
+        place.put(plain(0..5, 101)).await;
+        let late = batch(&origin(1), vec![declared, of_old]);
+        place.put(late).await;
+        place.put(plain(11..15, 2)).await;
+        let store = Store::open(&place.address()).await.unwrap();
+        let before = verify::store(&store, verify::Options::new()).await.unwrap();
+        assert!(before.holds(), "{before}");
+        let all_own = Rule::action("audit.*").unwrap().keep(90 * DAY);
+        let retention = Retention::new().rule(all_own).keep(90 * DAY);
+        place.pruner().await.prune(&retention, NOW).await.unwrap();
+        assert_eq!(place.numbers().await, [9, 11, 12, 13, 14]);
+        let after = verify::store(&store, verify::Options::new()).await.unwrap();
+        assert!(after.holds(), "{after}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_comes_again_is_removed_again_and_its_leaf_is_kept_once() {
     for place in all() {
         place.put(plain(0..10, 100)).await;

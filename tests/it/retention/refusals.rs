@@ -6,7 +6,7 @@ use tower_audit::{
 };
 
 use super::{
-    place::{NOW, Place, ago, all, plain},
+    place::{IDLE, NOW, Place, ago, all, plain},
     pruned::DAY,
 };
 
@@ -14,9 +14,13 @@ use super::{
 async fn a_clock_that_jumped_ahead_does_not_empty_a_store() {
     for place in all() {
         place.put(plain(0..10, 40)).await;
-        place.put(plain(10..20, 2)).await;
+        // Each day until now there is something.
+        for (number, days) in (10..50).zip((1..40).rev()) {
+            place.put(plain(number..number + 1, days)).await;
+        }
         let retention = Retention::new().keep(90 * DAY);
-        let mut pruner = place.pruner().await;
+        let mut pruner = place.wary_pruner().await;
+        assert_eq!(pruner.prune(&retention, NOW).await.unwrap().done.removed, 0);
         let later = Timestamp::from_micros(NOW.as_micros() + 3 * 365 * 86_400_000_000);
         for refused in [
             pruner.prune(&retention, later).await.unwrap_err(),
@@ -26,19 +30,27 @@ async fn a_clock_that_jumped_ahead_does_not_empty_a_store() {
             assert!(matches!(refused, RetentionError::Clock { .. }), "{told}");
             assert!(told.contains("idle"), "{told}");
         }
-        // Nor when the machine with that clock has written since.
-        let ahead = plain(20..21, -3 * 365);
-        place.put(ahead).await;
-        let refused = pruner.prune(&retention, later).await.unwrap_err();
-        assert!(matches!(refused, RetentionError::Clock { .. }), "{refused}");
-        assert_eq!(place.numbers().await.len(), 21);
+        // Nor when the machine with that clock has written since, for two nights or for weeks.
+        let mut next = 50;
+        for (nights, until) in [(-1..1, 1), (1..20, 20)] {
+            for night in nights {
+                let ahead = plain(next..next + 10, -3 * 365 - night);
+                place.put(ahead).await;
+                next += 10;
+            }
+            let now = later.saturating_add(until * DAY + DAY / 24);
+            let refused = pruner.prune(&retention, now).await.unwrap_err();
+            let told = refused.to_string();
+            assert!(matches!(refused, RetentionError::Clock { .. }), "{told}");
+        }
+        assert_eq!(place.numbers().await, (0..next).collect::<Vec<_>>());
         // A clock that is behind removes less, and nothing that it should not.
         let report = pruner.prune(&retention, ago(30, 0)).await.unwrap();
         assert_eq!(report.done.removed, 0);
         // It was off for long, and somebody says so.
         let mut pruner = place.pruner().await.idle(4000 * DAY);
         let plan = pruner.plan(&retention, later).await.unwrap();
-        assert_eq!(plan.removed, 20, "{plan}");
+        assert_eq!(plan.removed, 50, "{plan}");
     }
 }
 
@@ -121,7 +133,7 @@ fn elsewhere(address: String, retention: Retention) -> Result<u64, RetentionErro
             .enable_all()
             .build();
         runtime.unwrap().block_on(async {
-            let mut pruner = Pruner::open(&address).await?;
+            let mut pruner = Pruner::open(&address).await?.idle(IDLE);
             let report = pruner.prune(&retention, NOW).await?;
             Ok(report.done.removed)
         })

@@ -1,22 +1,31 @@
 //! A service that prunes its store by itself, and says what it did.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use tower_audit::{
     Audit, AuditBuilder, Health, StartError,
+    clock::{Clock, Timestamp},
     retention::{Retention, Schedule},
     testing::FixedClock,
 };
 
 use super::{
-    place::{NOW, Place, all, plain},
+    place::{IDLE, NOW, Place, all, plain},
     pruned::DAY,
 };
 use crate::support::postgres;
 
 fn schedule(address: &str) -> Schedule {
-    Schedule::daily(address).every(Duration::from_secs(60))
+    Schedule::daily(address)
+        .every(Duration::from_secs(60))
+        .idle(IDLE)
 }
 
 /// A service at this time, with its store and a journal of its own.
@@ -159,6 +168,59 @@ async fn a_service_whose_store_is_not_there_yet_is_well() {
     );
     let Place::Sqlite(store) = &place else { return };
     assert!(std::fs::read_dir(store.path()).unwrap().next().is_none());
+}
+
+/// A clock that panics on the thread that prunes, as long as it is told to.
+#[derive(Debug, Clone)]
+struct Broken {
+    is_broken: Arc<AtomicBool>,
+    clock: FixedClock,
+}
+
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        let is_there = std::thread::current().name() == Some("audit-retention");
+        assert!(
+            !(is_there && self.is_broken.load(Ordering::Relaxed)),
+            "a clock that is broken"
+        );
+        self.clock.now()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_is_told_and_does_not_end_pruning() {
+    let place = Place::Sqlite(tempfile::tempdir().unwrap());
+    place.put(plain(0..10, 100)).await;
+    place.put(plain(10..12, 2)).await;
+    let (dir, clock) = (tempfile::tempdir().unwrap(), FixedClock::at(NOW));
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = Broken {
+        is_broken: Arc::clone(&is_broken),
+        clock: clock.clone(),
+    };
+    let audit = service(&dir, &place, &clock).clock(broken);
+    let audit = audit.retention(Retention::new().keep(90 * DAY), schedule(&place.address()));
+    let audit = audit.start().await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let is_told = |reason: &String| reason.starts_with("old records") && reason.contains("panick");
+    while !audit.health().reasons().iter().any(is_told) {
+        assert!(Instant::now() < deadline, "{:?}", audit.health());
+        // Sleep: health is asked until it says so.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    is_broken.store(false, Ordering::Relaxed);
+    // The next look is the first that sees a time, and counts from it.
+    while audit.health().reasons().iter().any(is_told) {
+        assert!(Instant::now() < deadline, "{:?}", audit.health());
+        // Sleep: health is asked until it says so.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    clock.advance(Duration::from_secs(61));
+    let prunes = recorded(&dir, "audit.prune", 1).await;
+    assert_eq!(prunes[0]["details"]["removed"], 10, "{prunes:?}");
+    let report = audit.shutdown(Duration::from_secs(10)).await;
+    assert!(report.in_order, "{report}");
 }
 
 #[tokio::test]

@@ -32,7 +32,8 @@ async fn old_entries_go_after_a_dry_run_and_that_is_on_record() {
     stage.now();
 
     // duplistatus: by hand, with a dry run that says how many.
-    let mut pruner = Pruner::open(&stage.address).await.unwrap();
+    let pruner = Pruner::open(&stage.address).await.unwrap();
+    let mut pruner = pruner.idle(DAY * 365);
     let plan = pruner
         .plan(&service::retention(), stage.clock.now())
         .await
