@@ -15,7 +15,7 @@ async fn a_clock_that_jumped_ahead_does_not_empty_a_store() {
     for place in all() {
         place.put(plain(0..10, 40)).await;
         // Each day until now there is something.
-        for (number, days) in (10..50).zip((1..40).rev()) {
+        for (number, days) in (10..50).zip((1..41).rev()) {
             place.put(plain(number..number + 1, days)).await;
         }
         let retention = Retention::new().keep(90 * DAY);
