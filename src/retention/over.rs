@@ -168,7 +168,12 @@ macro_rules! tables_over {
                     return Err(OpenError::Repair(OTHER_LEAF.to_owned()));
                 }
                 Self::run(texts.remove_targets(ids.len()), ids, &mut transaction).await?;
-                Self::run(texts.remove_records(ids.len()), ids, &mut transaction).await?;
+                let text = texts.remove_records(ids.len());
+                if Self::run(text, ids, &mut transaction).await? != ids.len() as u64 {
+                    transaction.rollback().await?;
+                    self.connection = Some(connection);
+                    return Ok(Removed::Others);
+                }
                 Self::try_note(texts, &mut transaction, run).await?;
                 transaction.commit().await?;
                 self.connection = Some(connection);

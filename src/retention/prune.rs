@@ -186,6 +186,7 @@ impl Pruner {
         let by = self.by.clone();
         let begun = Instant::now();
         let mut walk = Walk::new(self, retention, now).await?;
+        walk.is_locked = true;
         let mut run = walk.begin_run(by);
         let mut complete = true;
         let mut left = Vec::new();
@@ -223,32 +224,45 @@ impl Pruner {
         let Some(horizon) = retention.horizon(now) else {
             return Ok(None);
         };
-        // Without anything that could go there is nothing that a clock could do.
-        if self.newest_up_to(horizon).await?.is_none() {
-            return Ok(None);
+        let can_go = self.newest_up_to(horizon).await?.is_some();
+        match self.hole(retention.floor_time(), now).await? {
+            Some(hole) if can_go => Err(hole),
+            // Without anything that could go there is nothing that a clock could do.
+            Some(_) => Ok(None),
+            // Also when nothing can go: a part that has nothing in it any more does.
+            None => Ok(Some(*RecordId::highest_at(horizon).as_bytes())),
         }
+    }
+
+    /// The newest time in which nothing was recorded, as the refusal that it is a reason for.
+    ///
+    /// Looks back as far as the floor, and not only a day: the machine with the wrong clock records
+    /// too.
+    async fn hole(
+        &mut self,
+        floor: Duration,
+        now: Timestamp,
+    ) -> Result<Option<RetentionError>, RetentionError> {
         let idle = self.idle.max(SETTLED);
-        let earliest = now.saturating_sub(retention.floor_time().min(FARTHEST));
+        let earliest = now.saturating_sub(floor.min(FARTHEST));
         let mut at = now.saturating_sub(SETTLED);
-        // As long as the floor, and not only lately: the machine with the wrong clock records too.
         loop {
             let newest = self.newest_up_to(at).await?.map(time_of);
             let before = at.saturating_sub(idle);
             if newest.is_none_or(|newest| newest < before) {
-                return Err(RetentionError::Clock {
+                return Ok(Some(RetentionError::Clock {
                     address: self.tables.address(),
                     now,
                     until: at,
                     newest,
                     idle,
-                });
+                }));
             }
             if before <= earliest {
-                break;
+                return Ok(None);
             }
             at = before;
         }
-        Ok(Some(*RecordId::highest_at(horizon).as_bytes()))
     }
 
     async fn newest_up_to(&mut self, at: Timestamp) -> Result<Option<Key>, RetentionError> {

@@ -24,6 +24,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 const TRIES: u32 = 5;
 /// How long is waited before that, times the tries so far.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often in a row the same page is read again, because what is in it changed.
+const MOST_AGAIN: u32 = 1000;
+const IN_THE_WAY: &str = "what is to be removed changes, or is not removed, again and again: look \
+    for another prune, and for triggers on the tables";
 /// Below every id.
 pub(super) const LOWEST: Key = [0; 16];
 
@@ -36,6 +40,8 @@ pub(super) struct Walk<'a> {
     tally: Tally,
     parts: Vec<String>,
     step: usize,
+    /// Whether others are kept away by a lock, which ends with its connection.
+    pub(super) is_locked: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -54,6 +60,7 @@ impl<'a> Walk<'a> {
             holds,
             parts: Vec::new(),
             step: PAGE,
+            is_locked: false,
         })
     }
 
@@ -100,12 +107,30 @@ impl<'a> Walk<'a> {
     }
 
     /// Waits after a failure that passes; gives the error back when it does not.
-    async fn passes(&self, error: TablesError, tries: &mut u32) -> Result<(), RetentionError> {
-        *tries += 1;
-        if error.is_lasting || *tries >= TRIES {
-            return Err(self.pruner.failed(error));
+    async fn passes(&mut self, error: TablesError, tries: &mut u32) -> Result<(), RetentionError> {
+        let mut error = error;
+        loop {
+            *tries += 1;
+            if error.is_lasting || *tries >= TRIES {
+                return Err(self.pruner.failed(error));
+            }
+            tokio::time::sleep(RETRY * *tries).await;
+            match self.lock_again().await {
+                Ok(()) => return Ok(()),
+                Err(again) => error = again,
+            }
         }
-        tokio::time::sleep(RETRY * *tries).await;
+    }
+
+    /// The connection that failed had the lock: another one may prune since.
+    async fn lock_again(&mut self) -> Result<(), TablesError> {
+        if self.is_locked && !self.pruner.tables.lock().await? {
+            return Err(TablesError {
+                reason: "the connection was lost, and another prune is running since".to_owned(),
+                is_lasting: false,
+                is_missing: false,
+            });
+        }
         Ok(())
     }
 
@@ -130,6 +155,7 @@ impl<'a> Walk<'a> {
         go_on: &mut (impl FnMut(u64) -> bool + Send),
     ) -> Result<bool, RetentionError> {
         let mut after = LOWEST;
+        let mut again = 0;
         loop {
             if !go_on(self.tally.removed) {
                 return Ok(false);
@@ -144,14 +170,20 @@ impl<'a> Walk<'a> {
             if judged.going.is_empty() {
                 self.tally = judged.tally;
             } else if !self.remove(judged, run).await? {
-                // There are other holds: the same page again, with them.
+                // Other holds, or another prune: the same page again.
+                again += 1;
+                if again > MOST_AGAIN {
+                    let error = TablesError::lasting(IN_THE_WAY);
+                    return Err(self.pruner.failed(error));
+                }
                 continue;
             }
+            again = 0;
             after = last;
         }
     }
 
-    /// Removes what was judged; false when there are other holds by now.
+    /// Removes what was judged; false when there are other holds by now, or some of it is gone.
     async fn remove(&mut self, judged: Judged, run: &mut Run) -> Result<bool, RetentionError> {
         let Judged { going, tally } = judged;
         let mut noted = run.clone();
@@ -166,6 +198,7 @@ impl<'a> Walk<'a> {
                     self.holds = holds;
                     return Ok(false);
                 }
+                Ok(Removed::Others) => return Ok(false),
                 Ok(Removed::Left(reason)) => {
                     let error = TablesError::lasting(reason);
                     return Err(self.pruner.failed(error));
@@ -242,6 +275,7 @@ impl<'a> Walk<'a> {
                     self.parts.push(part.name);
                 }
                 Ok(Removed::Holds(holds)) => self.holds = holds,
+                Ok(Removed::Others) => {}
                 Ok(Removed::Left(reason)) => {
                     left.push(format!(
                         "the part {} was not dropped: {reason}; its records go one by one",
@@ -249,10 +283,13 @@ impl<'a> Walk<'a> {
                     ));
                 }
                 Err(error) if error.is_lasting => return Err(self.pruner.failed(error)),
-                Err(error) => left.push(format!(
-                    "the part {} was not dropped: {}",
-                    part.name, error.reason
-                )),
+                Err(error) => {
+                    left.push(format!(
+                        "the part {} was not dropped: {}",
+                        part.name, error.reason
+                    ));
+                    self.passes(error, &mut 0).await?;
+                }
             }
         }
         Ok(true)

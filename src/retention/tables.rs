@@ -51,6 +51,8 @@ pub(super) enum Removed {
     Done,
     /// Nothing was done, because these are the holds now.
     Holds(Vec<Hold>),
+    /// Nothing was done, because another prune removed some of the records.
+    Others,
     /// Nothing was done, because something is in the way of it; said why.
     Left(String),
 }

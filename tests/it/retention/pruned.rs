@@ -313,6 +313,9 @@ async fn a_month_that_is_read_all_the_time_goes_row_by_row() {
         "empty, and dropped another time"
     );
     assert_ne!(place.root().await, root);
+    let again = place.pruner().await.prune(&retention, NOW).await.unwrap();
+    assert_eq!((again.done.parts.len(), again.done.removed), (2, 0));
+    assert_eq!(place.number(PARTS).await, 1, "{again:?}");
     let other = place.pruner().await.prune(&Retention::new(), NOW).await;
     assert!(matches!(other, Ok(report) if report.previous_policy.is_some()));
     let wrong = Retention::new().keep(DAY);

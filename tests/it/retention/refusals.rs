@@ -126,6 +126,77 @@ async fn two_prunes_of_one_store_are_one_too_many() {
     }
 }
 
+#[tokio::test]
+async fn two_prunes_of_one_file_count_each_record_once() {
+    let place = Place::Sqlite(tempfile::tempdir().unwrap());
+    place.put(plain(0..4000, 100)).await;
+    place.put(plain(4000..4002, 2)).await;
+    let retention = Retention::new().keep(90 * DAY);
+    let both = [(); 2].map(|()| {
+        let (address, retention) = (place.address(), retention.clone());
+        std::thread::spawn(move || elsewhere(address, retention).unwrap())
+    });
+    let removed: u64 = both.into_iter().map(|prune| prune.join().unwrap()).sum();
+    assert_eq!(removed, 4000);
+    let noted = "SELECT sum(removed) FROM audit_prunes";
+    assert_eq!(place.number(noted).await, 4000);
+    assert_eq!(place.numbers().await, [4000, 4001]);
+    place.root().await;
+}
+
+#[tokio::test]
+async fn a_prune_whose_connection_was_lost_has_the_lock_again() {
+    let Some(server) = crate::support::postgres::place() else {
+        return;
+    };
+    let place = Place::Postgres(server);
+    place.put(plain(0..10, 100)).await;
+    place.put(plain(10..12, 2)).await;
+    let retention = Retention::new().keep(90 * DAY);
+    let (address, mut asked) = (place.address(), 0);
+    let mut other = None;
+    let mut pruner = place.pruner().await;
+    let report = pruner.prune_while(&retention, NOW, |_removed| {
+        asked += 1;
+        if asked == 1 {
+            ended(&place);
+        } else {
+            other = Some(elsewhere(address.clone(), retention.clone()));
+        }
+        true
+    });
+    let report = report.await.unwrap();
+    assert_eq!((report.complete, report.done.removed), (true, 10));
+    assert!(
+        matches!(other, Some(Err(RetentionError::Busy { .. }))),
+        "{other:?}"
+    );
+}
+
+/// Ends the connection that prunes, from within a call that cannot wait.
+fn ended(place: &Place) {
+    let Place::Postgres(server) = place else {
+        return;
+    };
+    let sql = format!(
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_locks WHERE locktype = 'advisory' \
+         AND pid <> pg_backend_pid() AND (classid::bigint << 32) | objid::bigint IN ( \
+            SELECT hashtextextended('tower-audit prune ' || names.name, 0) \
+            FROM (VALUES ('{0}.audit_records'), ('\"{0}\".audit_records'), \
+                ('{0}.\"audit_records\"'), ('\"{0}\".\"audit_records\"')) AS names (name))",
+        server.schema
+    );
+    std::thread::scope(|scope| {
+        let ending = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(place.number(&sql))
+        });
+        assert_eq!(ending.join().unwrap(), 1, "no connection was ended");
+    });
+}
+
 /// Prunes on a thread of its own, from within a call that cannot wait.
 fn elsewhere(address: String, retention: Retention) -> Result<u64, RetentionError> {
     let pruning = std::thread::spawn(move || {
