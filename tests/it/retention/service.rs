@@ -170,6 +170,49 @@ async fn a_service_whose_store_is_not_there_yet_is_well() {
     assert!(std::fs::read_dir(store.path()).unwrap().next().is_none());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_meets_another_one_pruning_is_well() {
+    let Some(server) = postgres::place() else {
+        return;
+    };
+    let place = Place::Postgres(server);
+    place.put(plain(0..10, 100)).await;
+    place.put(plain(10..12, 2)).await;
+    let (dir, clock) = (tempfile::tempdir().unwrap(), FixedClock::at(NOW));
+    let retention = Retention::new().keep(90 * DAY);
+    let audit = service(&dir, &place, &clock);
+    let audit = audit.retention(retention.clone(), schedule(&place.address()));
+    let audit = audit.start().await.unwrap();
+    recorded(&dir, "audit.start", 1).await;
+    let mut pruner = place.pruner().await;
+    place
+        .run("ALTER TABLE audit_prunes RENAME TO elsewhere")
+        .await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let is_told = |reason: &String| reason.starts_with("old records");
+    while !audit.health().reasons().iter().any(is_told) {
+        assert!(Instant::now() < deadline, "{:?}", audit.health());
+        clock.advance(Duration::from_secs(61));
+        // Sleep: health is asked until it says so.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    place
+        .run("ALTER TABLE elsewhere RENAME TO audit_prunes")
+        .await;
+    let pruned = pruner.prune_while(&retention, NOW, |_removed| {
+        while audit.health().reasons().iter().any(is_told) {
+            assert!(Instant::now() < deadline, "{:?}", audit.health());
+            clock.advance(Duration::from_secs(61));
+            // Sleep: as above, in a call that cannot wait.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        true
+    });
+    assert_eq!(pruned.await.unwrap().done.removed, 10);
+    let report = audit.shutdown(Duration::from_secs(10)).await;
+    assert!(report.in_order, "{report}");
+}
+
 /// A clock that panics on the thread that prunes, as long as it is told to.
 #[derive(Debug, Clone)]
 struct Broken {
