@@ -92,7 +92,7 @@ pub(super) static FRENCH: Words = Words {
         on: "En direct\u{a0}: les nouveaux événements apparaissent en haut.",
         paused: "En pause. Ce qui arrive entre-temps s’ajoutera à la reprise.",
         lost: "Connexion perdue. Nouvelle tentative…",
-        back: "Le stockage est revenu en arrière, comme après une restauration. Rechargez la page : des lignes affichées ici ont pu disparaître.",
+        back: "Le stockage est revenu en arrière, comme après une restauration. Rechargez la page\u{a0}: des lignes affichées ici ont pu disparaître.",
         ended: "Le direct est terminé. Rechargez la page pour continuer.",
         arrived: Plural::new("{} nouvel événement", "{} nouveaux événements"),
     },
