@@ -217,10 +217,9 @@ impl Plan {
                 let text = texts.first()?.as_str();
                 Some(vec![(format!("r.{}", column.name), text)])
             }
-            Lead::Target { types, id } => Some(vec![
-                ("t.type".to_owned(), types.first()?.as_str()),
-                ("t.id".to_owned(), id.as_str()),
-            ]),
+            // The type is an equality beside it: a row that differs in its second column would not
+            // end the walk, and all targets of the type would be looked at.
+            Lead::Target { id, .. } => Some(vec![("t.id".to_owned(), id.as_str())]),
             Lead::Id | Lead::Arrival(..) => None,
         }
     }
@@ -244,6 +243,11 @@ impl Plan {
     fn conditions(&self, sql: &mut Sql, part: usize, span: Span, also: bool) {
         sql.push(" WHERE ");
         if let Some(columns) = self.whole_rows() {
+            if let Lead::Target { types, .. } = &self.lead {
+                let kind = types.get(part).map_or("", String::as_str);
+                self.lead_is(sql, "t.type", kind);
+                sql.push(" AND ");
+            }
             self.row_conditions(sql, &columns, span);
         } else {
             self.lead_conditions(sql, part);

@@ -204,7 +204,7 @@ async fn a_newer_minor_version_is_used_and_a_newer_major_version_blocks() {
     scratch
         .run(
             "ALTER TABLE audit_records ADD COLUMN mood VARCHAR(9); \
-             INSERT INTO audit_schema VALUES (2, '0002_mood', 1, 1, 0)",
+             INSERT INTO audit_schema VALUES (8, '0008_mood', 1, 7, 0)",
         )
         .await;
     let delivered = sink(&scratch.url(""))
@@ -213,7 +213,7 @@ async fn a_newer_minor_version_is_used_and_a_newer_major_version_blocks() {
     assert_eq!(delivered, Ok(()));
 
     scratch
-        .run("INSERT INTO audit_schema VALUES (3, '0003_other', 2, 0, 0)")
+        .run("INSERT INTO audit_schema VALUES (9, '0009_other', 2, 0, 0)")
         .await;
     let reason = blocked(sink(&scratch.url("")).probe().await, &scratch);
     assert!(reason.contains("use a newer tower-audit"), "{reason}");
@@ -233,7 +233,7 @@ async fn programs_that_start_at_once_make_the_tables_once() {
     for start in starts {
         assert_eq!(start.await.unwrap(), Ok(()));
     }
-    assert_eq!(scratch.number("SELECT COUNT(*) FROM audit_schema").await, 1);
+    assert_eq!(scratch.number("SELECT COUNT(*) FROM audit_schema").await, 2);
     assert_eq!(
         scratch.number("SELECT COUNT(*) FROM audit_arrival").await,
         1
@@ -242,19 +242,30 @@ async fn programs_that_start_at_once_make_the_tables_once() {
 
 #[tokio::test]
 async fn a_crash_between_two_tables_is_made_good_at_the_next_start() {
-    let text = include_str!("../../../migrations/mysql/0001_records.sql");
-    let ends: Vec<usize> = text.match_indices(";\n").map(|(end, _)| end + 1).collect();
-    assert_eq!(ends.len(), 7, "statements");
-    for end in ends {
+    let first = include_str!("../../../migrations/mysql/0001_records.sql");
+    let noted = "INSERT INTO audit_schema VALUES (1, '0001_records', 1, 0, 0);\n";
+    let second = include_str!("../../../migrations/mysql/0002_retention.sql");
+    let ends =
+        |text: &str| -> Vec<usize> { text.match_indices(";\n").map(|(end, _)| end + 1).collect() };
+    let mut begun: Vec<String> = ends(first).iter().map(|end| first[..*end].into()).collect();
+    assert_eq!(begun.len(), 7, "statements");
+    let later = ends(second);
+    begun.extend(
+        later
+            .iter()
+            .map(|end| format!("{first}\n{noted}{}", &second[..*end])),
+    );
+    assert!(begun.len() > 7, "statements of the second step");
+    for sql in begun {
         let Some(scratch) = Scratch::new() else {
             return;
         };
-        scratch.run(&text[..end]).await;
+        scratch.run(&sql).await;
         let delivered = sink(&scratch.url(""))
             .deliver(&plain(&origin(1), 0..2))
             .await;
-        assert_eq!(delivered, Ok(()), "after {end} bytes");
-        assert_eq!(scratch.number("SELECT COUNT(*) FROM audit_schema").await, 1);
+        assert_eq!(delivered, Ok(()), "after {} bytes", sql.len());
+        assert_eq!(scratch.number("SELECT COUNT(*) FROM audit_schema").await, 2);
     }
 }
 

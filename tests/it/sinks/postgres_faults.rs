@@ -119,14 +119,14 @@ async fn a_newer_minor_format_is_used_and_a_newer_major_one_blocks() {
     sink.close().await.unwrap();
     place
         .run(
-            "INSERT INTO audit_schema VALUES (2, '0002_more', 1, 7, 0); \
+            "INSERT INTO audit_schema VALUES (8, '0008_more', 1, 7, 0); \
               ALTER TABLE audit_records ADD COLUMN more text",
         )
         .await;
     sink.deliver(&plain(&origin(1), 3..5)).await.unwrap();
     sink.close().await.unwrap();
     place
-        .run("INSERT INTO audit_schema VALUES (3, '0003_other', 2, 0, 0)")
+        .run("INSERT INTO audit_schema VALUES (9, '0009_other', 2, 0, 0)")
         .await;
     let reason = blocked(sink.deliver(&plain(&origin(1), 5..6)).await);
     assert!(
