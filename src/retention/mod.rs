@@ -1,17 +1,17 @@
 //! How long records are kept, and what may not be removed.
 //!
-//! - [`policy`]: rules, a default, a floor; [`file`] reads them from TOML.
-//! - [`hold`]: what is kept whatever a policy says, and whether a record is among it.
-//! - [`prune`]: a [`Pruner`] goes through a store from the oldest record on, judges each ([`walk`]),
-//!   and removes in small steps ([`step`]) what may go. A [`Plan`] says what it would do.
-//! - [`beside`]: dead letters and rotated files, which go as whole files.
-//! - [`holding`]: placing and releasing holds.
-//! - [`tables`] is what that asks of a database; [`texts`] and [`over`] are the same for all, and
-//!   [`sqlite`], [`postgres`], [`mysql`] what is not.
+//! - A [`Retention`] is a policy: rules, a default, a floor; in code or in TOML.
+//! - A [`Hold`] is what is kept whatever a policy says.
+//! - A [`Pruner`] goes through a store from the oldest record on and removes in small steps what may
+//!   go; a [`Plan`] says what it would do. It also places and releases holds.
+//! - A [`Schedule`] says when a service does so by itself, with its dead letters and rotated files,
+//!   which go as whole files.
 //!
 //! In doubt a record stays: when a hold cannot be read, when a clock cannot be believed, when a
 //! record came into a part that was about to go.
 
+// `tables` is what is asked of a database; `texts` and `over` are the same for all, `sqlite`,
+// `postgres` and `mysql` what is not. `walk` judges, `step` removes.
 mod beside;
 mod error;
 #[cfg(feature = "toml")]
