@@ -9,7 +9,7 @@ use crate::{
     clock::{RecordId, Timestamp},
     record::{Record, Target},
     sql::rows::{Party, Row, Text},
-    store::Query,
+    store::{NAMES, Query},
 };
 
 /// Which records a hold keeps: all that match every parameter. Without any, all.
@@ -23,24 +23,14 @@ use crate::{
 #[serde(transparent)]
 pub struct Filter(BTreeMap<String, String>);
 
-/// The parameters of a [`Filter`].
-const NAMES: [&str; 15] = [
-    "action",
-    "category",
-    "actor",
-    "actor_type",
-    "target",
-    "outcome",
-    "ip",
-    "session",
-    "request",
-    "tenant",
-    "application",
-    "service",
-    "q",
-    "from",
-    "to",
-];
+/// Parameters of a query that say which page is wanted, or how far back, not which records.
+const OF_PAGES: [&str; 5] = ["range", "reads", "before", "after", "limit"];
+
+/// The parameters of a [`Filter`]: those of a query that say which records.
+fn names() -> impl Iterator<Item = &'static str> {
+    let is_filter = |name: &&str| !OF_PAGES.contains(name);
+    NAMES.into_iter().filter(is_filter)
+}
 
 /// Records that are kept until somebody releases them, whatever any policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,10 +70,13 @@ impl Filter {
         let mut given = vec![("range".to_owned(), "all".to_owned())];
         for (name, value) in parameters {
             let name = name.as_ref();
-            if !NAMES.contains(&name) {
+            if !names().any(|known| known == name) {
                 return Err(RetentionError::Filter {
                     parameter: crate::text::clean(name, 64).0.into_owned(),
-                    reason: format!("unknown parameter; expected one of: {}", NAMES.join(", ")),
+                    reason: format!(
+                        "unknown parameter; expected one of: {}",
+                        names().collect::<Vec<_>>().join(", ")
+                    ),
                 });
             }
             given.push((name.to_owned(), value.into()));
@@ -99,7 +92,7 @@ impl Filter {
     #[must_use]
     pub fn of(query: &Query) -> Self {
         let parameters = query.params().into_iter();
-        let wanted = parameters.filter(|(name, _)| NAMES.contains(name));
+        let wanted = parameters.filter(|(name, _)| !OF_PAGES.contains(name));
         Self(
             wanted
                 .map(|(name, value)| (name.to_owned(), value))

@@ -150,8 +150,11 @@ fn holds(dialect: Dialect, text: &str, index: &str, parts: usize) -> bool {
                 "target" => "targets_target".to_owned(),
                 index => format!("_{index}_id_idx"),
             };
+            // A row that differs in its second column ends no walk: all targets of the type would be
+            // looked at, in the order of the same index.
+            let is_walked = index == "target" && !text.contains("Index Cond: ((type = ");
             // Of several parts each is left to the planner: they are merged by id.
-            (text.contains(&along) || parts > 1)
+            ((text.contains(&along) && !is_walked) || parts > 1)
                 && !text.contains("->  Sort")
                 && !text.contains("Seq Scan")
                 && !text.contains("Bitmap")
