@@ -52,7 +52,6 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-#[cfg(all(test, feature = "viewer"))]
 pub(crate) use self::params::NAMES;
 pub use self::{
     choices::{Choices, Count, Field},
