@@ -1,5 +1,5 @@
-//! Run with `cargo bench --features cli,postgres --bench reading [-- [--quick] [sqlite] [postgres]]`,
-//! after `scripts/services up postgres`.
+//! Run with `cargo bench --features cli,postgres --bench reading [-- [--quick] [sqlite] [postgres]
+//! [pages] [export] [prune]]`, after `scripts/services up postgres`.
 //!
 //! What reading a store costs at 100 thousand records and at a million, each question beside itself,
 //! on SQLite and PostgreSQL, with the store's own code; then all records as an export, with the most
@@ -12,7 +12,6 @@
 mod support;
 
 use std::{
-    fmt::Write as _,
     fs,
     sync::{
         Arc,
@@ -21,21 +20,25 @@ use std::{
     time::Duration,
 };
 
-use support::{Asked, Fallible, Series, Watch, place::Place, say};
+use support::{
+    Asked, Fallible, Series, Watch,
+    history::{delivery, fill},
+    place::Place,
+    say,
+};
 use tower_audit::{
     clock::{Clock, RecordId, SystemClock, Timestamp},
-    evidence::leaf_hash,
     export::{Columns, Export, ExportFormat},
     record::Origin,
     retention::{Pruner, Retention},
-    sink::{Batch, Delivery, url},
+    sink::{Batch, url},
     store::{Field, Query, Reach, Store},
 };
 use uuid::Uuid;
 
-/// How long the records lie apart in all.
-const DAYS: i64 = 90;
-const DAY: i64 = 86_400_000_000;
+/// What can be named to run it alone: databases, and what is done with them.
+const DATABASES: [&str; 2] = ["sqlite", "postgres"];
+const STEPS: [&str; 3] = ["pages", "export", "prune"];
 
 fn main() -> Fallible<()> {
     let asked = Asked::read();
@@ -48,18 +51,18 @@ fn main() -> Fallible<()> {
         Err(_) => asked.or_quick(1_000_000, 20_000),
     };
     let sizes = [(rows / 10).min(100_000), rows];
-    if asked.part("sqlite") {
+    if asked.one_of(&DATABASES, "sqlite") {
         let addresses = sizes.map(|rows| {
             let path = place.join(&format!("{rows}.db"));
             format!("sqlite://{}", path.display())
         });
-        runtime.block_on(read("SQLite", sizes, &addresses, asked.rounds()))?;
+        runtime.block_on(read("SQLite", sizes, &addresses, &asked))?;
     }
-    if asked.part("postgres") {
+    if asked.one_of(&DATABASES, "postgres") {
         let server = server("POSTGRES_URL")?;
         let schema = format!("bench_{}", std::process::id());
         let addresses = sizes.map(|rows| format!("{server}?schema={schema}_{rows}"));
-        runtime.block_on(read("PostgreSQL", sizes, &addresses, asked.rounds()))?;
+        runtime.block_on(read("PostgreSQL", sizes, &addresses, &asked))?;
         runtime.block_on(async {
             use sqlx::Connection as _;
             let mut connection = sqlx::PgConnection::connect(&server).await?;
@@ -87,7 +90,7 @@ fn server(name: &str) -> Fallible<String> {
     Ok(url.to_owned())
 }
 
-async fn read(name: &str, sizes: [u64; 2], addresses: &[String; 2], rounds: u64) -> Fallible<()> {
+async fn read(name: &str, sizes: [u64; 2], addresses: &[String; 2], asked: &Asked) -> Fallible<()> {
     let end = SystemClock::new().now();
     let begin = days_before(end, 90);
     for (rows, address) in sizes.into_iter().zip(addresses) {
@@ -98,23 +101,37 @@ async fn read(name: &str, sizes: [u64; 2], addresses: &[String; 2], rounds: u64)
     }
     let small = Store::open(&addresses[0]).await?;
     let large = Store::open(&addresses[1]).await?;
-    say(&format!(
-        "| {name} | {} records | {} records | ratio |",
-        sizes[0], sizes[1]
-    ));
-    say("|---|---:|---:|---:|");
-    for (title, question) in questions(end) {
-        let then = median(&small, &question, rounds).await?;
-        let now = median(&large, &question, rounds).await?;
+    let step = |name| asked.one_of(&STEPS, name);
+    if step("pages") {
+        let titles = sizes.map(|rows| format!("{rows} records"));
         say(&format!(
-            "| {title} | {then:.2} ms | {now:.2} ms | {:.2} |",
-            now / then
+            "| {name} | {} | {} | ratio |",
+            titles[0], titles[1]
+        ));
+        say("|---|---:|---:|---:|");
+        compare([&small, &large], end, asked.rounds()).await?;
+    }
+    if step("export") {
+        export(&small).await?;
+        export(&large).await?;
+    }
+    if step("prune") {
+        prune(&addresses[1], end).await?;
+    }
+    Ok(())
+}
+
+/// Each question, of the smaller store and of the larger one.
+async fn compare(stores: [&Store; 2], end: Timestamp, rounds: u64) -> Fallible<()> {
+    for (title, question) in questions(end) {
+        let then = median(stores[0], &question, rounds).await?;
+        let now = median(stores[1], &question, rounds).await?;
+        let ratio = now / then;
+        say(&format!(
+            "| {title} | {then:.2} ms | {now:.2} ms | {ratio:.2} |"
         ));
     }
-    for store in [&small, &large] {
-        export(store).await?;
-    }
-    prune(&addresses[1], end).await
+    Ok(())
 }
 
 /// Removes the older half, while another thread delivers batches as it did before.
@@ -234,7 +251,8 @@ fn pages(end: Timestamp) -> Vec<(&'static str, Question)> {
             Question::Page(action("a7.do").outcome("denied")),
         ),
         ("actions below a prefix", Question::Page(action("a7.*"))),
-        ("an actor's page", Question::Page(page().actor("4321"))),
+        ("a busy actor's page", Question::Page(page().actor("42"))),
+        ("a rare actor's page", Question::Page(page().actor("4321"))),
         (
             "a target",
             Question::Page(page().target_type("document").target("d77")),
@@ -336,62 +354,4 @@ fn peak() -> Fallible<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next());
     Ok(number.ok_or("no VmHWM")?.parse()?)
-}
-
-async fn fill(address: &str, rows: u64, begin: Timestamp) -> Fallible<()> {
-    let mut sink = url::parse(address)?;
-    let origin = Origin::new(Uuid::from_u128(1), "docs", None);
-    sink.position(&origin).await?;
-    let size = 2000;
-    for first in (0..rows).step_by(usize::try_from(size)?) {
-        let numbers = first..(first + size).min(rows);
-        let records = numbers.clone().map(|number| delivery(number, rows, begin));
-        let records = records.collect();
-        let batch = Batch::new(origin.clone(), begin, records, numbers.end);
-        sink.deliver(&batch).await?;
-    }
-    sink.close().await?;
-    Ok(())
-}
-
-/// The record of this number.
-fn delivery(number: u64, rows: u64, begin: Timestamp) -> Delivery {
-    // Spread without a pattern, the same in every run.
-    let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
-    let noise = noise.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20;
-    let micros = i128::from(number) * i128::from(DAYS * DAY) / i128::from(rows);
-    let micros = begin.as_micros() + i64::try_from(micros).unwrap_or_default();
-    let at = Timestamp::from_micros(micros);
-    let lowest = u128::from_be_bytes(*RecordId::lowest_at(at).as_bytes());
-    let id = Uuid::from_u128(lowest | u128::from(number));
-    // Half of everything is done by a hundred.
-    let actor = if noise.is_multiple_of(2) {
-        noise / 2 % 100
-    } else {
-        noise / 2 % 5000
-    };
-    let outcome = if noise.is_multiple_of(50) {
-        "denied"
-    } else {
-        "success"
-    };
-    let mut json = format!(
-        r#"{{"id":"{id}","timestamp":"{at}","schema":"1.0","service":{{"name":"docs"}},"action":"a{0}.do","category":"a{0}","outcome":"{outcome}","#,
-        noise / 7 % 20
-    );
-    let text = if number.is_multiple_of(100_000) {
-        "flapjack"
-    } else {
-        "plans"
-    };
-    // Writing to a string cannot fail.
-    let _ = write!(
-        json,
-        r#""actor":{{"type":"user","id":"{actor}","name":"Somebody {actor}","auth_method":"password"}},"targets":[{{"type":"document","id":"d{}","name":"Untitled document"}}],"tenant":{{"id":"{}"}},"context":{{"ip_address":"39.139.{}.{}","session_id":"hmac-sha256:k1:{actor:032x}","request_id":"req-{number:016x}","http":{{"method":"POST","route":"/api/docs","status":201}}}},"details":{{"workspace":"{text}"}}}}"#,
-        noise / 11 % 50_000,
-        actor % 20,
-        noise / 13 % 256,
-        noise / 17 % 256,
-    );
-    Delivery::new(number, leaf_hash(json.as_bytes()), json)
 }

@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, reason = "a bench prints what it found")]
 
 pub(crate) mod facts;
+#[cfg(feature = "cli")]
+pub(crate) mod history;
 pub(crate) mod journal;
 pub(crate) mod place;
 #[cfg(feature = "sqlite")]
@@ -50,6 +52,12 @@ impl Asked {
     /// Whether this part is to run: all do when none is named.
     pub(crate) fn part(&self, name: &str) -> bool {
         self.parts.is_empty() || self.parts.iter().any(|part| part == name)
+    }
+
+    /// Whether this one of several alternatives is to run: all do when none of them is named.
+    pub(crate) fn one_of(&self, alternatives: &[&str], name: &str) -> bool {
+        let named = |name: &str| self.parts.iter().any(|part| part == name);
+        !alternatives.iter().any(|other| named(other)) || named(name)
     }
 
     /// A number for a real run, or the one for a quick run.
