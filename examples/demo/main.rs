@@ -11,7 +11,7 @@
 //! | handlers say what they act on, and what they change | `editing.rs`, `admin.rs` |
 //! | the actor is told | `users.rs` |
 //! | a job of the system is recorded | `sessions.rs` |
-//! | an administrator, and nobody else, reads the trail in a browser | `reading.rs`, `sign_in.rs` |
+//! | an administrator, and nobody else, reads the trail in a browser | `reading.rs`, `sign_in.rs`, `sign_in_page.rs` |
 //! | a history is made up, to have something to look at: `--seed 5000` | `seed/mod.rs` |
 //! | operators see health, counters and what is wrong with a sink | `operations.rs` |
 //!
@@ -32,6 +32,7 @@ mod reading;
 mod seed;
 mod sessions;
 mod sign_in;
+mod sign_in_page;
 mod stop;
 mod trail;
 mod users;

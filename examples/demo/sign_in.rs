@@ -1,4 +1,4 @@
-//! Logging in with a browser: a page that works without a script, and is read aloud well.
+//! Logging in with a browser.
 
 use axum::{
     Form,
@@ -11,39 +11,12 @@ use tower_audit::AuditScope;
 use crate::{
     app::Shared,
     login::{self, Credentials},
-    reading,
+    reading, sign_in_page,
 };
-
-/// Nothing of a request is in it, so that there is nothing to escape.
-const PAGE: &str = r##"<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Demo</title>
-<style>
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-main { max-width: 20rem; margin: 12vh auto; padding: 0 1rem }
-label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit }
-input, button { padding: .5rem .75rem; margin: .25rem 0 1rem; border: 1px solid GrayText; border-radius: .375rem }
-[role=alert] { border-left: .25rem solid; padding-left: .75rem }
-</style>
-<main>
-<h1>Sign in</h1>
-<!-- said -->
-<form method="post">
-<label for="user">User</label>
-<input id="user" name="user" autocomplete="username" required autofocus>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>
-<button>Sign in</button>
-</form>
-</main>
-</html>
-"##;
 
 /// `GET /sign-in`.
 pub(crate) async fn form() -> Html<&'static str> {
-    Html(PAGE)
+    Html(sign_in_page::EMPTY)
 }
 
 /// `POST /sign-in`: `user.login`, as the catalogue says. Whoever is in is led to the audit trail.
@@ -53,9 +26,7 @@ pub(crate) async fn sign_in(
     Form(given): Form<Credentials>,
 ) -> Response {
     let Some(cookie) = login::begin(&app, &scope, given).await else {
-        let said = r#"<p role="alert">That is not the user, or not the password.</p>"#;
-        let page = PAGE.replace("<!-- said -->", said);
-        return (StatusCode::UNAUTHORIZED, Html(page)).into_response();
+        return (StatusCode::UNAUTHORIZED, Html(sign_in_page::refused())).into_response();
     };
     ([(SET_COOKIE, cookie)], Redirect::to(reading::PATH)).into_response()
 }

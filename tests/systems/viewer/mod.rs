@@ -1,5 +1,6 @@
 //! The viewer in a real browser, in front of a real store that a real layer fills.
 
 mod app;
+mod barriers;
 mod hostile;
 mod journey;
