@@ -4,5 +4,9 @@
 //! records what Grist records: through the layer, into SQLite, and at once to a Splunk collector and
 //! to an HTTP endpoint, which get the form that Grist's readers know.
 
+mod actions;
+mod deeds;
+mod documents;
 mod service;
+mod stage;
 mod stream;

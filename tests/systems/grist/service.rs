@@ -71,13 +71,19 @@ fn actor(headers: &HeaderMap) -> Option<Actor> {
 }
 
 pub(super) fn router(audit: &Audit) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/docs", post(create))
         .route("/docs/{id}", patch(rename))
         .route("/workspaces/{id}/access", put(change_access))
         .route("/api-key", post(api_key))
         .route("/config/{key}", put(configure))
-        .route("/login", post(login))
+        .route("/login", post(login));
+    audited(routes, audit)
+}
+
+/// With the layers that such a service has.
+pub(super) fn audited(routes: Router, audit: &Audit) -> Router {
+    routes
         .layer(ActorLayer::new(|request| actor(&request.headers)))
         .layer(layer(audit))
 }

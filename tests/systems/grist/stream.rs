@@ -1,108 +1,20 @@
 //! The stream, as the two kinds of destination get it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tower_audit::{
-    Audit, Record, Target,
-    format::Format,
-    sink::{SplunkSink, SqliteSink, WebhookSink},
+    Record, Target,
     store::{Query, Store},
-    testing::FixedClock,
 };
 
-use super::service;
+use super::stage::{AGENT, BEARER, Stage, USER, is_of_the_service};
 use crate::support::{
-    hec::{Hec, TOKEN},
-    receiver::{Receiver, Reply},
-    service::{Service, end, holds, until},
+    hec::TOKEN,
+    receiver::Receiver,
+    service::{end, holds, until},
 };
-
-/// The secret of the other destination.
-const BEARER: &str = "hunter2-of-the-endpoint";
-const AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)";
-const USER: [(&str, &str); 4] = [
-    ("x-user", "flapjack"),
-    ("user-agent", AGENT),
-    ("x-forwarded-for", "39.139.42.243"),
-    ("cookie", "grist_sid=ixVo6maPbcgd1vvoj93teT"),
-];
-
-struct Stage {
-    hec: Arc<Hec>,
-    splunk: Receiver,
-    endpoint: Receiver,
-    folder: TempDir,
-    audit: Audit,
-    service: Service,
-}
-
-impl Stage {
-    /// An administrator configured both destinations, by their addresses or here in the code.
-    async fn new() -> Self {
-        let (hec, splunk) = Hec::start();
-        let endpoint = Receiver::start(|_| Reply::plain(200, ""));
-        let folder = tempfile::tempdir().unwrap();
-        let collector = SplunkSink::builder(format!("http://{}", splunk.address()))
-            .token(TOKEN)
-            .format(Format::Grist);
-        let plain = WebhookSink::builder(format!("http://{}/events", endpoint.address()))
-            .header("authorization", &format!("Bearer {BEARER}"))
-            .format(Format::Grist);
-        let audit = Audit::builder("grist")
-            .dir(folder.path().join("journal"))
-            .clock(FixedClock::at("2024-11-13T06:00:51.518Z".parse().unwrap()))
-            .catalogue(service::catalogue())
-            .sink("sqlite", SqliteSink::new(folder.path().join("audit.db")))
-            .sink("splunk", collector.build().unwrap())
-            .sink("endpoint", plain.build().unwrap())
-            .start()
-            .await
-            .unwrap();
-        let service = Service::start(service::router(&audit)).await;
-        Self {
-            hec,
-            splunk,
-            endpoint,
-            folder,
-            audit,
-            service,
-        }
-    }
-
-    /// The events that the collector has, without the trail's own.
-    fn events(&self) -> Vec<Value> {
-        let events = self
-            .hec
-            .events()
-            .into_iter()
-            .map(|event| event["event"].clone());
-        events.filter(is_of_the_service).collect()
-    }
-
-    /// What the endpoint has, without the trail's own.
-    fn posted(&self) -> Vec<Value> {
-        let posts = self.endpoint.posts("/events");
-        let batches = posts
-            .iter()
-            .map(|post| serde_json::from_str::<Vec<Value>>(&post.body).unwrap());
-        batches.flatten().filter(is_of_the_service).collect()
-    }
-
-    async fn both_have(&self, count: usize) {
-        until("both destinations have the events", async || {
-            self.events().len() == count && self.posted().len() == count
-        })
-        .await;
-        assert_eq!(self.events(), self.posted());
-    }
-}
-
-fn is_of_the_service(event: &Value) -> bool {
-    !event["action"].as_str().unwrap().starts_with("audit.")
-}
 
 /// The one event of an action.
 #[track_caller]
@@ -327,22 +239,4 @@ async fn an_outage_of_a_destination_loses_nothing_and_holds_up_nobody() {
     })
     .await;
     end(&stage.audit).await;
-}
-
-#[test]
-fn the_reference_page_of_all_events_is_made_from_the_code() {
-    // Grist: the page of all events, with what each means, is generated.
-    let catalogue = service::catalogue();
-    let page = catalogue.to_markdown();
-    for declared in catalogue.iter() {
-        let (action, description) = (
-            declared.action.as_str(),
-            declared.description.as_deref().unwrap(),
-        );
-        assert!(
-            page.contains(action) && page.contains(description),
-            "{action}: {page}"
-        );
-    }
-    assert!(page.contains("PUT /workspaces/{id}/access"), "{page}");
 }
