@@ -26,6 +26,7 @@ mod policy;
 mod postgres;
 mod prune;
 mod report;
+mod runs;
 mod schedule;
 #[cfg(feature = "sqlite")]
 mod sqlite;

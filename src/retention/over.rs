@@ -83,6 +83,13 @@ macro_rules! tables_over {
                 rows.iter().map(read).collect()
             }
 
+            async fn all_holds(&mut self) -> Result<Vec<Hold>, OpenError> {
+                let mut connection = self.take().await?;
+                let holds = Self::try_holds(&self.texts, &mut connection).await?;
+                self.connection = Some(connection);
+                Ok(holds)
+            }
+
             async fn active(
                 texts: &Texts,
                 connection: &mut Connection<$database>,
@@ -90,41 +97,6 @@ macro_rules! tables_over {
                 let mut holds = Self::try_holds(texts, connection).await?;
                 holds.retain(|hold| hold.released.is_none());
                 Ok(holds)
-            }
-
-            async fn try_note(
-                texts: &Texts,
-                connection: &mut Connection<$database>,
-                run: &Run,
-            ) -> sqlx::Result<()> {
-                let done = sqlx::query(AssertSqlSafe(Arc::clone(&texts.update_run)))
-                    .bind(run.ended.map(Timestamp::as_micros))
-                    .bind(run.removed.cast_signed())
-                    .bind(run.oldest.map(Timestamp::as_micros))
-                    .bind(run.newest.map(Timestamp::as_micros))
-                    .bind(run.counts.as_str())
-                    .bind(i64::from(run.complete))
-                    .bind(run.id.as_str())
-                    .execute(&mut *connection)
-                    .await?;
-                if done.rows_affected() > 0 {
-                    return Ok(());
-                }
-                sqlx::query(AssertSqlSafe(Arc::clone(&texts.insert_run)))
-                    .bind(run.ended.map(Timestamp::as_micros))
-                    .bind(run.removed.cast_signed())
-                    .bind(run.oldest.map(Timestamp::as_micros))
-                    .bind(run.newest.map(Timestamp::as_micros))
-                    .bind(run.counts.as_str())
-                    .bind(i64::from(run.complete))
-                    .bind(run.id.as_str())
-                    .bind(run.started.as_micros())
-                    .bind(run.by.as_str())
-                    .bind(run.digest.as_str())
-                    .bind(run.policy.as_str())
-                    .execute(connection)
-                    .await?;
-                Ok(())
             }
 
             /// Runs a statement on these records.
@@ -259,16 +231,9 @@ macro_rules! tables_over {
                 Ok(done.rows_affected() > 0)
             }
 
-            async fn try_last_policy(&mut self) -> Result<Option<(String, String)>, OpenError> {
-                let mut connection = self.take().await?;
-                let row = sqlx::query(AssertSqlSafe(Arc::clone(&self.texts.last_policy)))
-                    .fetch_optional(&mut connection)
-                    .await?;
-                self.connection = Some(connection);
-                let Some(row) = row else { return Ok(None) };
-                Ok(Some((row.try_get(0)?, row.try_get(1)?)))
-            }
         }
+
+        super::runs::runs_over!($tables, $database);
 
         impl Tables for $tables {
             fn address(&self) -> String {
@@ -300,14 +265,8 @@ macro_rules! tables_over {
 
             fn holds(&mut self) -> TablesFuture<'_, Vec<Hold>> {
                 Box::pin(async {
-                    let mut connection = match self.take().await {
-                        Ok(connection) => connection,
-                        Err(error) => return Err(self.error(error)),
-                    };
-                    let holds = Self::try_holds(&self.texts, &mut connection).await;
-                    let holds = holds.map_err(|error| self.error(error.into()))?;
-                    self.connection = Some(connection);
-                    Ok(holds)
+                    let holds = self.all_holds().await;
+                    holds.map_err(|error| self.error(error))
                 })
             }
 
@@ -371,16 +330,10 @@ macro_rules! tables_over {
                 })
             }
 
-            fn note<'a>(&'a mut self, run: &'a Run) -> TablesFuture<'a, ()> {
+            fn note<'a>(&'a mut self, run: &'a Run) -> TablesFuture<'a, u64> {
                 Box::pin(async {
-                    let mut connection = match self.take().await {
-                        Ok(connection) => connection,
-                        Err(error) => return Err(self.error(error)),
-                    };
-                    let noted = Self::try_note(&self.texts, &mut connection, run).await;
-                    noted.map_err(|error| self.error(error.into()))?;
-                    self.connection = Some(connection);
-                    Ok(())
+                    let noted = self.try_noted(run).await;
+                    noted.map_err(|error| self.error(error))
                 })
             }
 

@@ -200,8 +200,10 @@ impl Pruner {
         run.ended = Some(now.saturating_add(begun.elapsed()));
         walk.fill(&mut run);
         let noted = walk.pruner.tables.note(&run).await;
-        noted.map_err(|error| walk.pruner.failed(error))?;
-        let done = walk.finish(up_to).await?;
+        let removed = noted.map_err(|error| walk.pruner.failed(error))?;
+        let mut done = walk.finish(up_to).await?;
+        // What stands in the store, and not what was counted here: see `Tables::note`.
+        done.removed = removed;
         let policy_text = retention.text();
         Ok(Report {
             id: run.id,

@@ -73,6 +73,7 @@ impl<'a> Walk<'a> {
             digest: self.retention.digest(),
             policy: self.retention.text(),
             removed: 0,
+            going: 0,
             oldest: None,
             newest: None,
             counts: String::new(),
@@ -320,6 +321,7 @@ impl<'a> Walk<'a> {
 }
 
 fn fill(tally: &Tally, run: &mut Run) {
+    run.going = tally.removed - run.removed;
     run.removed = tally.removed;
     run.oldest = tally.oldest;
     run.newest = tally.newest;

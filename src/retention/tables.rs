@@ -38,6 +38,8 @@ pub(super) struct Run {
     pub(super) digest: String,
     pub(super) policy: String,
     pub(super) removed: u64,
+    /// Those of them that go in the transaction that notes it.
+    pub(super) going: u64,
     pub(super) oldest: Option<Timestamp>,
     pub(super) newest: Option<Timestamp>,
     pub(super) counts: String,
@@ -164,8 +166,8 @@ pub(super) trait Tables: fmt::Debug + Send {
         run: &'a Run,
     ) -> TablesFuture<'a, Removed>;
 
-    /// Notes how a prune stands.
-    fn note<'a>(&'a mut self, run: &'a Run) -> TablesFuture<'a, ()>;
+    /// Notes how a prune stands; gives how many records it removed by then, by what stands there.
+    fn note<'a>(&'a mut self, run: &'a Run) -> TablesFuture<'a, u64>;
 
     /// Digest and text of the policy of the last prune.
     fn last_policy(&mut self) -> TablesFuture<'_, Option<(String, String)>>;

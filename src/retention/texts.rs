@@ -31,6 +31,7 @@ pub(super) struct Texts {
     page: String,
     pub(super) update_run: Arc<str>,
     pub(super) insert_run: Arc<str>,
+    pub(super) removed_by: Arc<str>,
     pub(super) last_policy: Arc<str>,
 }
 
@@ -59,13 +60,14 @@ impl Texts {
             )),
             page: format!("FROM {records} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"),
             update_run: text(format!(
-                "UPDATE {prunes} SET ended = ?, removed = ?, oldest = ?, newest = ?, counts = ?, \
+                "UPDATE {prunes} SET ended = ?, removed = removed + ?, oldest = ?, newest = ?, counts = ?, \
                  complete = ? WHERE id = ?"
             )),
             insert_run: text(format!(
                 "INSERT INTO {prunes} (ended, removed, oldest, newest, counts, complete, id, \
                  started, run_by, digest, policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             )),
+            removed_by: text(format!("SELECT removed FROM {prunes} WHERE id = ?")),
             last_policy: text(format!(
                 "SELECT digest, policy FROM {prunes} ORDER BY started DESC, id DESC LIMIT 1"
             )),

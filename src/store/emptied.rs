@@ -38,29 +38,7 @@ async fn emptied(
     max: usize,
 ) -> sqlx::Result<Vec<(u64, Hash)>> {
     let name = tables.name("emptied");
-    let mut table = Sql::new(tables.dialect);
-    table.push(match tables.dialect {
-        #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ",
-        #[cfg(feature = "postgres")]
-        Dialect::Postgres => "SELECT 1::bigint FROM pg_class WHERE oid = to_regclass(",
-        #[cfg(feature = "mysql")]
-        Dialect::Mysql => {
-            "SELECT CAST(1 AS SIGNED) FROM information_schema.tables \
-             WHERE table_schema = DATABASE() AND table_name = "
-        }
-    });
-    table.bind(Value::Text(name.clone()));
-    #[cfg(feature = "postgres")]
-    if tables.dialect == Dialect::Postgres {
-        table.push(")");
-    }
-    if reader
-        .link
-        .rows(table.done(&[Kind::Number]))
-        .await?
-        .is_empty()
-    {
+    if !has_table(reader, tables, &name).await? {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new(tables.dialect);
@@ -80,6 +58,33 @@ async fn emptied(
         .into_iter()
         .map(|mut row| Ok((row.number()?, row.hash()?)));
     read.collect()
+}
+
+/// Whether a table is there: those of retention came later than the first ones.
+pub(super) async fn has_table(
+    reader: &mut Reader<'_>,
+    tables: &Tables,
+    name: &str,
+) -> sqlx::Result<bool> {
+    let mut table = Sql::new(tables.dialect);
+    table.push(match tables.dialect {
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ",
+        #[cfg(feature = "postgres")]
+        Dialect::Postgres => "SELECT 1::bigint FROM pg_class WHERE oid = to_regclass(",
+        #[cfg(feature = "mysql")]
+        Dialect::Mysql => {
+            "SELECT CAST(1 AS SIGNED) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = "
+        }
+    });
+    table.bind(Value::Text(name.to_owned()));
+    #[cfg(feature = "postgres")]
+    if tables.dialect == Dialect::Postgres {
+        table.push(")");
+    }
+    let rows = reader.link.rows(table.done(&[Kind::Number])).await?;
+    Ok(!rows.is_empty())
 }
 
 /// A database holds no larger number.

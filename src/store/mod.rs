@@ -39,6 +39,7 @@ mod needle;
 mod page;
 mod params;
 mod pool;
+mod prunes;
 mod query;
 mod reach;
 mod select;

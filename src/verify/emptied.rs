@@ -58,6 +58,7 @@ impl Walk<'_> {
         while let Some((number, leaf)) = self.next_emptied(emptied, to).await? {
             // Already there: as a record that came again.
             if number < self.next {
+                self.report.came_again += 1;
                 continue;
             }
             if number > self.next {

@@ -71,6 +71,8 @@ pub enum Kind {
     NotInStore,
     /// A record that the store has is beyond the end of the journal.
     NotInJournal,
+    /// What prunes are said to have removed is not what is missing.
+    Prunes,
 }
 
 /// How sure a finding is.
@@ -122,6 +124,8 @@ pub enum NoteKind {
     Undelivered,
     /// One of the two places that were compared does not have this trail.
     OnlyHere,
+    /// Prunes are said to have removed more records than leaves are kept, as it may be.
+    Prunes,
 }
 
 impl Finding {
@@ -196,6 +200,7 @@ impl Kind {
             Self::Differs => "differs",
             Self::NotInStore => "not_in_store",
             Self::NotInJournal => "not_in_journal",
+            Self::Prunes => "prunes",
         }
     }
 }
@@ -214,6 +219,7 @@ impl NoteKind {
             Self::Unlinked => "unlinked",
             Self::Undelivered => "undelivered",
             Self::OnlyHere => "only_here",
+            Self::Prunes => "prunes",
         }
     }
 }

@@ -14,6 +14,10 @@
 //! - a trail that is shorter than, or another than, a tree head or receipt that was given says, or
 //!   shorter than what a cursor beside it says that a sink has read.
 //!
+//! [`store`] does the same with the records of a database, and holds three numbers of its prunes
+//! against each other ([`PruneReport`]): leaves that are kept of removed records, records that
+//! prunes say they removed, and what `audit.prune` says of each in a trail.
+//!
 //! # What it proves
 //!
 //! That the trail is consistent: one history, without a hole. Not that it is the true one: whoever
@@ -40,6 +44,9 @@ mod finding;
 mod gaps;
 mod intents;
 mod journal;
+#[cfg(feature = "_sql")]
+mod pruned;
+mod prunes;
 mod report;
 mod segment_walk;
 #[cfg(feature = "_sql")]
@@ -62,6 +69,7 @@ pub use self::{
     anchors::Expected,
     finding::{Certainty, Finding, Kind, Note, NoteKind},
     journal::journal,
+    prunes::PruneReport,
     report::{MAX_FINDINGS, Report, TrailReport},
 };
 use crate::disk::{SharedDisk, StdDisk};

@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use crate::{clock::Timestamp, evidence::TreeHead, text};
 
-use super::{Expected, Finding, Kind, Note};
+use super::{
+    Expected, Finding, Kind, Note,
+    prunes::{PruneReport, Recorded},
+};
 
 /// At most this many findings of one trail are kept; the others are counted.
 pub const MAX_FINDINGS: usize = 1000;
@@ -22,6 +25,9 @@ pub const MAX_FINDINGS: usize = 1000;
 pub struct Report {
     /// One for each trail and place.
     pub trails: Vec<TrailReport>,
+    /// What the prunes of the store removed; absent where there is no store, or were no prunes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prunes: Option<PruneReport>,
 }
 
 /// What is wrong with one trail in one place.
@@ -48,6 +54,12 @@ pub struct TrailReport {
     pub records: u64,
     /// Records of a store that a prune removed; their leaves are there and count in the tree.
     pub emptied: u64,
+    /// Leaves of removed records whose record came again.
+    #[serde(skip)]
+    pub(super) came_again: u64,
+    /// The prunes that records of the trail tell of.
+    #[serde(skip)]
+    pub(super) prunes: Recorded,
     /// The first number that is there.
     pub first: u64,
     /// The tree over everything that is committed. Absent when nothing is, or when it cannot be
@@ -80,12 +92,14 @@ impl Report {
     /// Whether nothing is wrong with anything that was looked at.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.trails.iter().all(TrailReport::holds)
+        self.trails.iter().all(TrailReport::holds) && self.prunes.iter().all(PruneReport::holds)
     }
 
     /// Everything that is wrong.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.trails.iter().flat_map(|trail| &trail.findings)
+        let of_prunes = self.prunes.iter().flat_map(|prunes| &prunes.findings);
+        let of_trails = self.trails.iter().flat_map(|trail| &trail.findings);
+        of_trails.chain(of_prunes)
     }
 
     /// How many committed records hold.
@@ -163,6 +177,9 @@ impl fmt::Display for Report {
         for trail in &self.trails {
             trail.fmt(f)?;
         }
+        if let Some(prunes) = &self.prunes {
+            prunes.fmt(f)?;
+        }
         // A trail in a journal and in a store is one trail.
         let trails: BTreeSet<_> = self.trails.iter().map(|trail| trail.trail).collect();
         let wrong = self.trails.iter().filter(|trail| !trail.holds());
@@ -172,7 +189,9 @@ impl fmt::Display for Report {
             0 => "all hold".to_owned(),
             wrong => format!("{wrong} WRONG"),
         };
-        writeln!(f, "{count} {}: {verdict}", plural(count, "trail"))
+        write!(f, "{count} {}: {verdict}", plural(count, "trail"))?;
+        let is_wrong = self.prunes.iter().any(|prunes| !prunes.holds());
+        f.write_str(if is_wrong { "; prunes WRONG\n" } else { "\n" })
     }
 }
 
@@ -232,6 +251,11 @@ pub(super) fn plural(count: u64, noun: &str) -> String {
     format!("{noun}{end}")
 }
 
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn leaves_are(count: u64) -> String {
+    let words = if count == 1 { "leaf is" } else { "leaves are" };
+    format!("{count} {words}")
+}
+
+pub(super) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }

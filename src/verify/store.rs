@@ -16,6 +16,7 @@ use super::{
     emptied::Emptied,
     excused::{Excused, Gap},
     journal::journal,
+    pruned,
     twin::Twin,
 };
 
@@ -58,6 +59,7 @@ pub async fn journal_and_store(
     let mut report = journal(&dir, options.clone())?;
     let both = check(store, states, &options, Some(&mut report)).await?;
     report.trails.extend(both.trails);
+    report.prunes = both.prunes;
     Ok(report)
 }
 
@@ -86,6 +88,7 @@ async fn check(
             excused.judge(gap, trail);
         }
     }
+    report.prunes = pruned::check(store, &report, journal.as_deref()).await?;
     if let Some(journal) = journal {
         only_in_journal(journal, &states, store);
     } else {
@@ -231,6 +234,7 @@ impl<'a> Walk<'a> {
         if self.bytes_hold(leaf) {
             self.report.records += 1;
             excused.record(&leaf.json);
+            self.report.prunes.record(&leaf.json);
         }
         self.same_in_journal(leaf.number, leaf.leaf)?;
         self.anchors.leaf(leaf.number, leaf.leaf, &mut self.report);

@@ -307,6 +307,7 @@ impl<'a> Walk<'a> {
     pub(super) fn record(&mut self, number: u64, leaf: Hash, json: &str) {
         self.anchors.leaf(number, leaf, &mut self.report);
         self.gaps.record(number, json);
+        self.report.prunes.record(json);
         self.leaf(leaf);
     }
 

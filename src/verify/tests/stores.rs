@@ -274,3 +274,28 @@ async fn what_a_prune_removed_is_compared_with_the_journal_by_its_leaf() {
     let found = kinds(&both.compare().await);
     assert!(found.contains(&Kind::Differs), "{found:?}");
 }
+
+#[tokio::test]
+async fn a_prune_that_only_the_journal_recorded_is_held_against_the_store() {
+    let recorded = r#","details":{"run":"r1","removed":4}"#;
+    let both = Both::undelivered(&[json(10, "audit.prune", recorded)]);
+    both.deliver(0, 10).await;
+    both.sql(
+        "INSERT INTO audit_emptied SELECT trail, number, leaf FROM audit_records WHERE number < 5; \
+         DELETE FROM audit_records WHERE number < 5; \
+         INSERT INTO audit_prunes (id, started, ended, run_by, digest, policy, removed, counts, complete) \
+         VALUES ('r1', 1, 2, 'system', '', '', 5, '', 1)",
+    )
+    .await;
+    let alone = store(&both.store().await, Options::new()).await.unwrap();
+    assert!(alone.holds(), "{alone}");
+    let store = both.store().await;
+    let beside = journal_and_store(&both.scratch.base.dir, &store, Options::new()).await;
+    let prunes = beside.unwrap().prunes.unwrap();
+    assert_eq!(prunes.recorded, 1, "{prunes}");
+    let what = &prunes.findings[0].what;
+    assert!(
+        what.contains("removed 5, and by the audit.prune of a trail 4"),
+        "{what}"
+    );
+}

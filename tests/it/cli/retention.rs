@@ -85,6 +85,38 @@ fn a_prune_is_looked_at_then_done_and_written_into_the_trail() {
     assert_eq!(record["actor"]["claimed"], "ann");
     let verified = ended(0, &["verify", "--store", &store]);
     assert!(verified.contains("20 removed by prunes"), "{verified}");
+    let numbers =
+        "1 prune removed 20 records, of which 20 leaves are kept; 1 compared with a trail's record";
+    assert!(verified.contains(numbers), "{verified}");
+    // Whoever removes a record by hand leaves one leaf more than prunes removed.
+    forge(&tmp);
+    let verified = ended(1, &["verify", "--store", &store]);
+    assert!(
+        verified.contains("1 record was removed by something else"),
+        "{verified}"
+    );
+    assert!(verified.ends_with("; prunes WRONG\n"), "{verified}");
+    let report = json(&ended(1, &["verify", "--store", &store, "--json"]));
+    assert_eq!(report["prunes"]["leaves"], 21, "{report}");
+    assert_eq!(report["prunes"]["findings"][0]["kind"], "prunes");
+}
+
+/// Removes a record and leaves its leaf, as whoever may write the file can.
+fn forge(tmp: &TempDir) {
+    use sqlx::{Connection as _, SqliteConnection};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let path = tmp.path().join("audit.db");
+        let mut database = SqliteConnection::connect(path.to_str().unwrap())
+            .await
+            .unwrap();
+        let forged = "INSERT INTO audit_emptied SELECT trail, number, leaf FROM audit_records \
+                      WHERE number = 25; DELETE FROM audit_records WHERE number = 25";
+        sqlx::raw_sql(forged).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    });
 }
 
 #[test]

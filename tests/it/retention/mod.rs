@@ -4,6 +4,7 @@ mod holds;
 mod interrupted;
 mod model;
 mod place;
+mod proven;
 mod pruned;
 mod refusals;
 #[cfg(feature = "testing")]
