@@ -337,6 +337,17 @@ macro_rules! tables_over {
                 })
             }
 
+            fn last_whole<'a>(
+                &'a mut self,
+                digest: &'a str,
+                up_to: Timestamp,
+            ) -> TablesFuture<'a, Option<Timestamp>> {
+                Box::pin(async move {
+                    let last = self.try_last_whole(digest, up_to).await;
+                    last.map_err(|error| self.error(error))
+                })
+            }
+
             fn last_policy(&mut self) -> TablesFuture<'_, Option<(String, String)>> {
                 Box::pin(async {
                     let policy = self.try_last_policy().await;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Plan, Report, Retention, RetentionError, SYSTEM,
+    Plan, Report, Retention, RetentionError, SYSTEM, Schedule,
     step::{LOWEST, Walk},
     tables::{self, Key, Tables, TablesError},
     walk::time_of,
@@ -88,6 +88,18 @@ impl Pruner {
     pub async fn may_prune(&mut self) -> Result<(), RetentionError> {
         let may = self.tables.may_remove().await;
         may.map_err(|error| self.failed(error))
+    }
+
+    /// When the store was last pruned to the end under this policy, as far as a clock that says
+    /// `now` believes it.
+    pub(crate) async fn last_whole(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, RetentionError> {
+        let up_to = Schedule::believed(now);
+        let last = self.tables.last_whole(&retention.digest(), up_to).await;
+        last.map_err(|error| self.failed(error))
     }
 
     /// The store, without secrets.

@@ -51,6 +51,22 @@ macro_rules! runs_over {
                 Ok(removed.cast_unsigned())
             }
 
+            async fn try_last_whole(
+                &mut self,
+                digest: &str,
+                up_to: Timestamp,
+            ) -> Result<Option<Timestamp>, OpenError> {
+                let mut connection = self.take().await?;
+                let text = AssertSqlSafe(Arc::clone(&self.texts.last_whole));
+                let last = sqlx::query_scalar::<_, i64>(text)
+                    .bind(digest)
+                    .bind(up_to.as_micros())
+                    .fetch_optional(&mut connection)
+                    .await?;
+                self.connection = Some(connection);
+                Ok(last.map(Timestamp::from_micros))
+            }
+
             async fn try_last_policy(&mut self) -> Result<Option<(String, String)>, OpenError> {
                 let mut connection = self.take().await?;
                 let row = sqlx::query(AssertSqlSafe(Arc::clone(&self.texts.last_policy)))

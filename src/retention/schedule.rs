@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::{Pruner, RetentionError};
 use crate::clock::Timestamp;
 
-/// Which store a service prunes, and when. Any number of instances may have the same one: on a
-/// server only one of them prunes at a time.
+/// Which store a service prunes, and when. Any number of instances may have the same one: one of
+/// them prunes, and the others see in the store that it is done.
+///
+/// A time at which no instance ran is caught up a few minutes after a start. The first time of a
+/// store, or of a new policy, is not: it comes when the schedule says.
 ///
 /// ```
 /// use tower_audit::retention::Schedule;
@@ -35,6 +38,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// The most that a daily prune is put off.
 const MOST_JITTER: u64 = 10 * 60;
+/// How long after a start something missed is caught up: whoever starts has other work first, and
+/// one that starts again and again is not to prune each time.
+const CATCH_UP: Duration = Duration::from_secs(5 * 60);
+/// How far the clock of another instance may be ahead.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 impl Schedule {
     /// Once a day, at 2 o'clock in UTC and up to ten minutes later. `store`: the address, of a user
@@ -56,7 +64,8 @@ impl Schedule {
         self
     }
 
-    /// So long after the start, and after each time; at least a second.
+    /// So long after each time, whichever instance pruned, also before this start; the first time so
+    /// long after the start. At least a second.
     pub fn every(mut self, interval: Duration) -> Self {
         self.when = When::Every(interval);
         self.jitter = Duration::ZERO;
@@ -91,15 +100,46 @@ impl Schedule {
         }
     }
 
+    /// The time up to which a prune that began counts as one of the past; one that is later was
+    /// noted by a clock that is wrong, and must not keep others from pruning.
+    pub(crate) fn believed(now: Timestamp) -> Timestamp {
+        now.saturating_add(AHEAD)
+    }
+
+    /// Whether a store whose last whole prune began at this time needs none now, because another
+    /// instance did what is due.
+    pub(crate) fn is_done(&self, last: Timestamp, now: Timestamp) -> bool {
+        match self.when {
+            When::Every(time) => last.saturating_add(time) > now,
+            When::Daily(hour) => {
+                let today = at_hour(hour, now);
+                let due = if today > now {
+                    today.saturating_sub(DAY)
+                } else {
+                    today
+                };
+                last >= due
+            }
+        }
+    }
+
+    /// The next time after a start, when the last whole prune began at this time.
+    pub(crate) fn resumed(&self, last: Timestamp, now: Timestamp) -> Timestamp {
+        let by_schedule = self.next(now);
+        let next = match self.when {
+            _ if !self.is_done(last, now) => now.saturating_add(CATCH_UP + self.jitter),
+            When::Every(time) => last.saturating_add(time),
+            When::Daily(_) => by_schedule,
+        };
+        next.min(by_schedule)
+    }
+
     /// The next time after this one.
     pub(crate) fn next(&self, after: Timestamp) -> Timestamp {
         match self.when {
             When::Every(time) => after.saturating_add(time),
             When::Daily(hour) => {
-                let day = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
-                let midnight = after.as_micros().div_euclid(day).saturating_mul(day);
-                let at = HOUR * u32::from(hour) + self.jitter;
-                let today = Timestamp::from_micros(midnight).saturating_add(at);
+                let today = at_hour(hour, after).saturating_add(self.jitter);
                 if today > after {
                     today
                 } else {
@@ -110,9 +150,56 @@ impl Schedule {
     }
 }
 
+/// This hour of the day of a time, in UTC.
+fn at_hour(hour: u8, time: Timestamp) -> Timestamp {
+    let day = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
+    let midnight = time.as_micros().div_euclid(day).saturating_mul(day);
+    Timestamp::from_micros(midnight).saturating_add(HOUR * u32::from(hour))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whether it is the daily one, when the last prune began, now, whether that is enough, and when
+    /// the next one is.
+    #[rustfmt::skip]
+    const RESUMED: [(bool, &str, &str, bool, &str); 11] = [
+        (true, "2026-11-21T03:01:00Z", "2026-11-21T12:00:00Z", true, "2026-11-22T03:01:00Z"),
+        // By another instance, with less of a delay than ours.
+        (true, "2026-11-21T03:00:00Z", "2026-11-21T03:00:30Z", true, "2026-11-21T03:01:00Z"),
+        (true, "2026-11-20T03:01:00Z", "2026-11-21T12:00:00Z", false, "2026-11-21T12:06:00Z"),
+        (true, "2026-11-20T03:01:00Z", "2026-11-21T02:59:00Z", true, "2026-11-21T03:01:00Z"),
+        (true, "2026-11-19T03:01:00Z", "2026-11-21T02:59:00Z", false, "2026-11-21T03:01:00Z"),
+        (true, "2026-09-01T03:01:00Z", "2026-11-21T12:00:00Z", false, "2026-11-21T12:06:00Z"),
+        // By hand, in the afternoon before.
+        (true, "2026-11-20T15:00:00Z", "2026-11-21T12:00:00Z", false, "2026-11-21T12:06:00Z"),
+        (false, "2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z", true, "2026-11-21T17:00:00Z"),
+        (false, "2026-11-21T06:00:00Z", "2026-11-21T12:00:00Z", false, "2026-11-21T12:05:00Z"),
+        (false, "2026-09-01T03:01:00Z", "2026-11-21T12:00:00Z", false, "2026-11-21T12:05:00Z"),
+        // By a clock that is a little ahead: no later than after a whole interval.
+        (false, "2026-11-21T12:04:00Z", "2026-11-21T12:00:00Z", true, "2026-11-21T18:00:00Z"),
+    ];
+
+    #[test]
+    fn what_was_missed_is_caught_up_once_and_what_another_did_is_done() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let daily = Schedule {
+            jitter: Duration::from_secs(60),
+            ..Schedule::daily("sqlite://a.db").at_hour(3)
+        };
+        let every = Schedule::daily("sqlite://a.db").every(6 * HOUR);
+        for (is_daily, last, now, is_done, next) in RESUMED {
+            let schedule = if is_daily { &daily } else { &every };
+            let (last, now) = (at(last), at(now));
+            assert_eq!(schedule.is_done(last, now), is_done, "{last} {now}");
+            assert_eq!(schedule.resumed(last, now), at(next), "{last} {now}");
+        }
+        let often = every.every(Duration::from_secs(60));
+        let (last, now) = (at("2026-11-21T11:00:00Z"), at("2026-11-21T12:00:00Z"));
+        assert_eq!(often.resumed(last, now), at("2026-11-21T12:01:00Z"));
+        assert_eq!(Schedule::believed(now), at("2026-11-21T12:05:00Z"));
+    }
 
     #[test]
     fn a_day_has_one_time_and_an_interval_its_end() {

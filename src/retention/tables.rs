@@ -169,6 +169,14 @@ pub(super) trait Tables: fmt::Debug + Send {
     /// Notes how a prune stands; gives how many records it removed by then, by what stands there.
     fn note<'a>(&'a mut self, run: &'a Run) -> TablesFuture<'a, u64>;
 
+    /// When the last prune began that came to its end, under the policy with this digest, and not
+    /// after this time.
+    fn last_whole<'a>(
+        &'a mut self,
+        digest: &'a str,
+        up_to: Timestamp,
+    ) -> TablesFuture<'a, Option<Timestamp>>;
+
     /// Digest and text of the policy of the last prune.
     fn last_policy(&mut self) -> TablesFuture<'_, Option<(String, String)>>;
 

@@ -33,6 +33,7 @@ pub(super) struct Texts {
     pub(super) insert_run: Arc<str>,
     pub(super) removed_by: Arc<str>,
     pub(super) last_policy: Arc<str>,
+    pub(super) last_whole: Arc<str>,
 }
 
 impl Texts {
@@ -70,6 +71,10 @@ impl Texts {
             removed_by: text(format!("SELECT removed FROM {prunes} WHERE id = ?")),
             last_policy: text(format!(
                 "SELECT digest, policy FROM {prunes} ORDER BY started DESC, id DESC LIMIT 1"
+            )),
+            last_whole: text(format!(
+                "SELECT started FROM {prunes} WHERE complete = 1 AND digest = ? AND started <= ? \
+                 ORDER BY started DESC LIMIT 1"
             )),
             table_of_holds: holds,
             records,

@@ -21,6 +21,9 @@ pub(super) struct Due {
     seen: Timestamp,
     prune: Timestamp,
     look: Timestamp,
+    /// Whether it was seen when the store was pruned last: once after a start. From then on this
+    /// process knows, and what fails again and again must not look missed again and again.
+    is_resumed: bool,
     /// Failures in a row that pass, of prunes and of looks.
     prunes_failed: u32,
     looks_failed: u32,
@@ -42,6 +45,7 @@ impl Due {
             seen: now,
             prune: schedule.next(now),
             look: now,
+            is_resumed: false,
             prunes_failed: 0,
             looks_failed: 0,
         }
@@ -63,6 +67,15 @@ impl Due {
             Task::Look
         } else {
             Task::Nothing
+        }
+    }
+
+    /// The store was seen, and when it was pruned last: what was missed before this start, or is
+    /// due earlier than counted from it.
+    pub(super) fn resume(&mut self, schedule: &Schedule, last: Option<Timestamp>, now: Timestamp) {
+        let is_first = !std::mem::replace(&mut self.is_resumed, true);
+        if let Some(last) = last.filter(|_| is_first) {
+            self.prune = self.prune.min(schedule.resumed(last, now));
         }
     }
 
@@ -99,6 +112,55 @@ impl Due {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How many prunes are taken up to a time, when each succeeds.
+    fn prunes(due: &mut Due, schedule: &Schedule, from: u64, to: u64) -> Vec<u64> {
+        let mut taken = Vec::new();
+        for now in from..=to {
+            let task = due.take(schedule, at(now));
+            if task == Task::Prune {
+                taken.push(now);
+            }
+            if task != Task::Nothing {
+                due.done(schedule, task, at(now));
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn a_start_catches_up_once_and_a_clock_that_jumps_makes_one_prune() {
+        let schedule = Schedule::daily("sqlite://a.db").every(Duration::from_secs(3600));
+        let long_ago = START.saturating_sub(Duration::from_secs(86_400));
+        let mut due = Due::new(&schedule, START);
+        assert_eq!(due.take(&schedule, START), Task::Look);
+        due.resume(&schedule, Some(long_ago), START);
+        due.done(&schedule, Task::Look, START);
+        // A later look that finds the same old prune, as where each one fails, changes nothing.
+        assert_eq!(prunes(&mut due, &schedule, 1, 300), [300]);
+        due.resume(&schedule, Some(long_ago), at(300));
+        assert_eq!(prunes(&mut due, &schedule, 301, 3899), [0; 0]);
+        assert_eq!(prunes(&mut due, &schedule, 3900, 3900), [3900]);
+        // Ten days ahead, and back again.
+        assert_eq!(prunes(&mut due, &schedule, 864_000, 864_010), [864_000]);
+        assert_eq!(prunes(&mut due, &schedule, 4000, 7599), [0; 0]);
+        assert_eq!(prunes(&mut due, &schedule, 7600, 7600), [7600]);
+    }
+
+    #[test]
+    fn a_service_that_starts_more_often_than_it_prunes_prunes_all_the_same() {
+        let schedule = Schedule::daily("sqlite://a.db").every(Duration::from_secs(3600));
+        let (mut last, mut taken) = (START, Vec::new());
+        for start in (0..20_000).step_by(600) {
+            let mut due = Due::new(&schedule, at(start));
+            due.resume(&schedule, Some(last), at(start));
+            for now in prunes(&mut due, &schedule, start, start + 599) {
+                last = at(now);
+                taken.push(now);
+            }
+        }
+        assert_eq!(taken, [3900, 7500, 11_100, 14_700, 18_300]);
+    }
 
     const START: Timestamp = Timestamp::from_micros(1_795_219_200_000_000);
 

@@ -135,7 +135,10 @@ impl Routine {
         let task = due.take(&schedule, now);
         let done = match task {
             Task::Prune => self.prune(runtime, now),
-            Task::Look => self.look(runtime),
+            Task::Look => self.look(runtime, now).map(|last| {
+                due.resume(&schedule, last, now);
+                Vec::new()
+            }),
             Task::Nothing => return,
         };
         let ended = self.keeping.recorder.now();
@@ -173,7 +176,13 @@ impl Routine {
 
     /// Which holds there are; the first time also whether this user may prune at all, so that it is
     /// said now, and not when the first night is over. Later ones are silent: a prune tells.
-    fn look(&self, runtime: &tokio::runtime::Runtime) -> Done {
+    ///
+    /// Gives when the store was pruned last.
+    fn look(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, RetentionError> {
         let looked = runtime.block_on(async {
             let mut pruner = Pruner::open(self.keeping.schedule.store()).await?;
             let holds = pruner.holds().await?;
@@ -182,13 +191,14 @@ impl Routine {
             } else {
                 pruner.may_prune().await
             };
-            Ok((holds, may))
+            let last = pruner.last_whole(&self.keeping.retention, now).await?;
+            Ok((holds, may.map(|()| last)))
         });
         // Until the store says that there are none, there may be holds.
         let held = looked.as_ref().ok();
         let is_held = held.is_none_or(|(holds, _)| active(holds).next().is_some());
         self.keeping.shared.hold(is_held);
-        looked.and_then(|(_, may)| may).map(|()| Vec::new())
+        looked.and_then(|(_, last)| last)
     }
 
     fn prune(&self, runtime: &tokio::runtime::Runtime, now: Timestamp) -> Done {
@@ -198,10 +208,15 @@ impl Routine {
             let mut pruner = Pruner::open(schedule.store())
                 .await?
                 .idle(schedule.idle_time());
+            let last = pruner.last_whole(&keeping.retention, now).await?;
+            if last.is_some_and(|last| schedule.is_done(last, now)) {
+                // Another instance did it; what is on this machine is still this one's.
+                return Ok((None, pruner.holds().await?));
+            }
             let go_on = |_removed| !ends.stop.load(Ordering::Acquire);
             let report = match pruner.prune_while(&keeping.retention, now, go_on).await {
                 Ok(report) => Some(report),
-                // Another instance does it; what is on this machine is still this one's.
+                // Another instance does it.
                 Err(RetentionError::Busy { .. }) => None,
                 Err(error) => return Err(error),
             };

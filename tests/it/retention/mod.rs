@@ -8,6 +8,8 @@ mod proven;
 mod pruned;
 mod refusals;
 #[cfg(feature = "testing")]
+mod schedule;
+#[cfg(feature = "testing")]
 mod service;
 mod upgrade;
 

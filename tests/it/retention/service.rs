@@ -22,14 +22,14 @@ use super::{
 };
 use crate::support::postgres;
 
-fn schedule(address: &str) -> Schedule {
+pub(super) fn schedule(address: &str) -> Schedule {
     Schedule::daily(address)
         .every(Duration::from_secs(60))
         .idle(IDLE)
 }
 
 /// A service at this time, with its store and a journal of its own.
-fn service(dir: &tempfile::TempDir, place: &Place, clock: &FixedClock) -> AuditBuilder {
+pub(super) fn service(dir: &tempfile::TempDir, place: &Place, clock: &FixedClock) -> AuditBuilder {
     let builder = Audit::builder("docs").dir(dir.path().join("journal"));
     let sink = tower_audit::sink::url::parse(&place.address()).unwrap();
     let builder = builder.sink_with("store", sink, tower_audit::SinkOptions::new());
@@ -37,7 +37,7 @@ fn service(dir: &tempfile::TempDir, place: &Place, clock: &FixedClock) -> AuditB
 }
 
 /// The records of an action in a journal, once there are so many.
-async fn recorded(dir: &tempfile::TempDir, action: &str, count: usize) -> Vec<Value> {
+pub(super) async fn recorded(dir: &tempfile::TempDir, action: &str, count: usize) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let mut found = Vec::new();
