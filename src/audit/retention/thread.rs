@@ -81,6 +81,8 @@ pub(super) fn start(keeping: Keeping) -> io::Result<Handle> {
         .enable_all()
         .build()?;
     let ends = Arc::new(Ends::default());
+    // Counted from the start, however late the thread gets its turn.
+    let due = Due::new(&keeping.schedule, keeping.recorder.now());
     let routine = Routine {
         keeping,
         ends: Arc::clone(&ends),
@@ -90,7 +92,7 @@ pub(super) fn start(keeping: Keeping) -> io::Result<Handle> {
     let thread = std::thread::Builder::new().name("audit-retention".into());
     thread.spawn(move || {
         let _ending = Ending(Arc::clone(&routine.ends));
-        routine.run(&runtime);
+        routine.run(&runtime, due);
         runtime.shutdown_background();
     })?;
     Ok(Handle(Some(ends)))
@@ -109,8 +111,7 @@ struct Routine {
 type Done = Result<Vec<Record>, RetentionError>;
 
 impl Routine {
-    fn run(mut self, runtime: &tokio::runtime::Runtime) {
-        let mut due = None;
+    fn run(mut self, runtime: &tokio::runtime::Runtime, mut due: Due) {
         loop {
             // One panic, in a foreign clock or disk, must not end it for good.
             let turn = AssertUnwindSafe(|| self.turn(runtime, &mut due));
@@ -128,10 +129,9 @@ impl Routine {
     }
 
     /// Does what is due.
-    fn turn(&mut self, runtime: &tokio::runtime::Runtime, due: &mut Option<Due>) {
+    fn turn(&mut self, runtime: &tokio::runtime::Runtime, due: &mut Due) {
         let now = self.keeping.recorder.now();
         let schedule = self.keeping.schedule.clone();
-        let due = due.get_or_insert_with(|| Due::new(&schedule, now));
         let task = due.take(&schedule, now);
         let done = match task {
             Task::Prune => self.prune(runtime, now),
