@@ -73,6 +73,23 @@ pub struct ScriptState {
     releases: u64,
 }
 
+impl ScriptState {
+    const fn turn(&self, answer: Answer) -> Turn {
+        Turn {
+            answer,
+            releases: self.releases,
+        }
+    }
+}
+
+/// What is answered to one call, and how many releases there were then: one that comes before the
+/// call hangs is for it all the same.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    answer: Answer,
+    releases: u64,
+}
+
 /// Decides what a [`ScriptedSink`] does; a clone is the same one.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
@@ -154,12 +171,18 @@ impl Script {
         self.shared.state.wait_until(what, holds);
     }
 
-    fn arrive(&self, batch: &Batch) -> Answer {
+    fn arrive(&self, batch: &Batch) -> Turn {
         self.shared.state.change(|state| {
             state.calls += 1;
             state.last = batch.records.iter().map(|record| record.number).collect();
-            state.next.pop_front().unwrap_or(state.always)
+            let answer = state.next.pop_front().unwrap_or(state.always);
+            state.turn(answer)
         })
+    }
+
+    /// What is answered to everything but a batch.
+    fn usual(&self) -> Turn {
+        self.shared.state.read(|state| state.turn(state.always))
     }
 
     /// Says which records of a batch are to be refused.
@@ -178,8 +201,7 @@ impl Script {
     }
 
     /// Waits for a release, without holding the thread.
-    async fn hang(&self) {
-        let before = self.shared.state.read(|state| state.releases);
+    async fn hang(&self, before: u64) {
         let _held = self.hold();
         poll_fn(|context| {
             // Registered first, so that a release in between wakes.
@@ -193,8 +215,7 @@ impl Script {
         .await;
     }
 
-    fn block_thread(&self) {
-        let before = self.shared.state.read(|state| state.releases);
+    fn block_thread(&self, before: u64) {
         let _held = self.hold();
         let unreleased = |state: &ScriptState| state.releases == before;
         self.shared.state.wait_while(unreleased);
@@ -235,8 +256,8 @@ impl ScriptedSink {
         }
     }
 
-    async fn play(&mut self, answer: Answer, batch: &Batch) -> Result<(), SinkError> {
-        match answer {
+    async fn play(&mut self, turn: Turn, batch: &Batch) -> Result<(), SinkError> {
+        match turn.answer {
             Answer::Store => self.store(batch).await,
             Answer::StoreThenRetry => {
                 self.store(batch).await?;
@@ -250,8 +271,8 @@ impl ScriptedSink {
                 self.store(batch).await?;
                 panics()
             }
-            fault => {
-                play_fault(&self.script, fault).await?;
+            _ => {
+                play_fault(&self.script, turn).await?;
                 self.store(batch).await
             }
         }
@@ -259,8 +280,8 @@ impl ScriptedSink {
 }
 
 /// What happens before anything is stored.
-async fn play_fault(script: &Script, answer: Answer) -> Result<(), SinkError> {
-    match answer {
+async fn play_fault(script: &Script, turn: Turn) -> Result<(), SinkError> {
+    match turn.answer {
         Answer::Retry => Err(SinkError::retry("the script fails")),
         Answer::RetryAfter(after) => Err(SinkError::Retry {
             reason: "the script asks to wait".to_owned(),
@@ -270,11 +291,11 @@ async fn play_fault(script: &Script, answer: Answer) -> Result<(), SinkError> {
         Answer::Refuse => Err(SinkError::refused(Vec::new(), "the script refuses")),
         Answer::Panic => panics(),
         Answer::Hang => {
-            script.hang().await;
+            script.hang(turn.releases).await;
             Ok(())
         }
         Answer::BlockThread => {
-            script.block_thread();
+            script.block_thread(turn.releases);
             Ok(())
         }
         Answer::Slow(time) => {
@@ -306,9 +327,9 @@ impl Sink for ScriptedSink {
 
     fn position<'a>(&'a mut self, origin: &'a Origin) -> SinkFuture<'a, Option<u64>> {
         Box::pin(async {
-            let always = self.script.state().always;
-            if matches!(always, Answer::Retry | Answer::Block | Answer::Hang) {
-                play_fault(&self.script, always).await?;
+            let usual = self.script.usual();
+            if matches!(usual.answer, Answer::Retry | Answer::Block | Answer::Hang) {
+                play_fault(&self.script, usual).await?;
             }
             self.sink.position(origin).await
         })
@@ -316,9 +337,9 @@ impl Sink for ScriptedSink {
 
     fn probe(&mut self) -> SinkFuture<'_, ()> {
         Box::pin(async {
-            let always = self.script.state().always;
-            if matches!(always, Answer::Retry | Answer::Block | Answer::Hang) {
-                play_fault(&self.script, always).await?;
+            let usual = self.script.usual();
+            if matches!(usual.answer, Answer::Retry | Answer::Block | Answer::Hang) {
+                play_fault(&self.script, usual).await?;
             }
             self.sink.probe().await
         })
@@ -326,16 +347,15 @@ impl Sink for ScriptedSink {
 
     fn test<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
         Box::pin(async {
-            let always = self.script.state().always;
-            play_fault(&self.script, always).await?;
+            play_fault(&self.script, self.script.usual()).await?;
             self.sink.test(batch).await
         })
     }
 
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> SinkFuture<'a, ()> {
         Box::pin(async {
-            let answer = self.script.arrive(batch);
-            self.play(answer, batch).await
+            let turn = self.script.arrive(batch);
+            self.play(turn, batch).await
         })
     }
 
