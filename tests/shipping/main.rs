@@ -25,6 +25,9 @@ mod local;
 #[allow(dead_code, reason = "shared with `crash`")]
 mod place;
 #[cfg(test)]
+#[path = "../it/support/port.rs"]
+mod port;
+#[cfg(test)]
 #[path = "../crash/program.rs"]
 #[allow(dead_code, reason = "shared with `crash`")]
 mod program;

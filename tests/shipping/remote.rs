@@ -1,13 +1,13 @@
 //! Destinations on a network: receivers of this binary, killed, stopped or shown a wrong token.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{
     far_end::{FarEnd, Place, Promise},
+    port::Port,
     program::Program,
     receiver::read_book,
 };
@@ -27,7 +27,7 @@ pub(crate) struct Remote {
     kind: &'static str,
     /// What stands around the address in the URL.
     url: (&'static str, &'static str),
-    address: SocketAddr,
+    port: Port,
     book: PathBuf,
     /// What the sender shows.
     token: PathBuf,
@@ -48,12 +48,10 @@ impl Remote {
         outage: Outage,
         batch: usize,
     ) -> Self {
-        // Free a moment ago; nobody else on this machine asks for one by number.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut remote = Self {
             kind,
             url,
-            address: free.local_addr().unwrap(),
+            port: Port::new(),
             book: dir.join("book"),
             token: dir.join("token"),
             wanted: dir.join("wanted"),
@@ -62,7 +60,6 @@ impl Remote {
             batch,
             running: None,
         };
-        drop(free);
         std::fs::write(&remote.token, "first-token").unwrap();
         std::fs::write(&remote.wanted, "first-token").unwrap();
         remote.receive();
@@ -70,7 +67,7 @@ impl Remote {
     }
 
     fn receive(&mut self) {
-        let address = self.address.to_string();
+        let address = self.port.address().to_string();
         let (book, wanted) = (self.book.to_str().unwrap(), self.wanted.to_str().unwrap());
         let refusing = self.refusing.to_str().unwrap();
         let mut program =
@@ -90,7 +87,7 @@ impl FarEnd for Remote {
     fn url(&self) -> String {
         let (before, after) = self.url;
         let token = self.token.display();
-        format!("{before}{}{after}", self.address).replace("TOKEN_FILE", &token.to_string())
+        format!("{before}{}{after}", self.port.address()).replace("TOKEN_FILE", &token.to_string())
     }
 
     fn stop(&mut self) {

@@ -7,6 +7,7 @@ use tower_audit::sink::{MysqlSink, Sink, SinkError};
 use crate::support::{
     batches::{batch, origin, plain, record},
     mariadb::Scratch,
+    port::Port,
     services,
 };
 
@@ -65,11 +66,8 @@ async fn an_unknown_database_blocks_and_a_server_that_is_away_does_not() {
     let reason = blocked(sink(&unknown).probe().await, &scratch);
     assert!(reason.contains("create the database"), "{reason}");
 
-    // Bound and closed again: nobody listens there.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let away = sink(&format!("mysql://u:hunter2@127.0.0.1:{port}/audit"))
+    let nobody = Port::new();
+    let away = sink(&format!("mysql://u:hunter2@{}/audit", nobody.address()))
         .probe()
         .await;
     assert!(

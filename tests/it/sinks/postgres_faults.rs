@@ -11,6 +11,7 @@ use tower_audit::sink::{PostgresSink, Sink, SinkError};
 
 use crate::support::{
     batches::{origin, plain},
+    port::Port,
     postgres::{Place, place},
     services,
 };
@@ -250,9 +251,9 @@ async fn a_password_file_is_read_again_until_it_is_right() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_tried_again_and_a_stranger_blocks() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let address = format!("postgres://u:hunter2@127.0.0.1:{port}/d?sslmode=require");
+    let port = Port::new();
+    let listener = TcpListener::bind(port.address()).unwrap();
+    let address = format!("postgres://u:hunter2@{}/d?sslmode=require", port.address());
     let mut sink = PostgresSink::new(&address).unwrap();
     let stranger = std::thread::spawn(move || {
         let (mut peer, _) = listener.accept().unwrap();

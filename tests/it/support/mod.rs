@@ -21,6 +21,13 @@ pub(crate) mod hec;
 #[cfg(feature = "mysql")]
 pub(crate) mod mariadb;
 pub(crate) mod namings;
+#[cfg(any(
+    feature = "http",
+    feature = "mysql",
+    feature = "otlp",
+    feature = "postgres"
+))]
+pub(crate) mod port;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod project;

@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::acceptor;
+use super::{port::Port, tls::acceptor};
 
 /// A request, its body unpacked.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ type Answers = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
 /// The server; it can be stopped and started again on its port.
 pub(crate) struct Receiver {
-    address: SocketAddr,
+    port: Port,
     tls: Option<&'static str>,
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Answers,
@@ -108,7 +108,7 @@ impl Receiver {
         answers: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let mut receiver = Self {
-            address: ([127, 0, 0, 1], 0).into(),
+            port: Port::new(),
             tls,
             seen: Arc::default(),
             answers: Arc::new(answers),
@@ -120,7 +120,7 @@ impl Receiver {
 
     /// `127.0.0.1:1234`
     pub(crate) fn address(&self) -> String {
-        self.address.to_string()
+        self.port.address().to_string()
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -143,9 +143,8 @@ impl Receiver {
     }
 
     pub(crate) fn start_again(&mut self) {
-        let listener = TcpListener::bind(self.address).unwrap();
+        let listener = TcpListener::bind(self.port.address()).unwrap();
         listener.set_nonblocking(true).unwrap();
-        self.address = listener.local_addr().unwrap();
         let tls = self.tls.map(acceptor);
         let (seen, answers) = (Arc::clone(&self.seen), Arc::clone(&self.answers));
         let (stop, stopped) = oneshot::channel();
@@ -161,6 +160,26 @@ impl Receiver {
             });
         });
         self.running = Some((stop, thread));
+    }
+}
+
+/// Waits with a call until its receiver has seen so much of it, and gives it up then.
+///
+/// # Panics
+///
+/// When the call ends before.
+pub(crate) async fn given_up<T: std::fmt::Debug>(
+    call: impl Future<Output = T>,
+    is_seen: impl Fn() -> bool,
+) {
+    let seen = async {
+        while !is_seen() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = call => panic!("it did not wait for the answer: {answer:?}"),
+        () = seen => {}
     }
 }
 

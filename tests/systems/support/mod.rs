@@ -8,6 +8,8 @@ mod driver;
 #[path = "../../it/support/hec.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod hec;
+#[path = "../../it/support/port.rs"]
+mod port;
 #[path = "../../it/support/postgres.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod postgres;

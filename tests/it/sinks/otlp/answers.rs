@@ -17,7 +17,10 @@ use super::{
     WAYS, Way,
     receiver::{Call, Receiver, Reply},
 };
-use crate::support::batches::{origin, plain};
+use crate::support::{
+    batches::{origin, plain},
+    port::Port,
+};
 
 async fn deliver(way: Way, receiver: &Receiver) -> SinkError {
     let mut sink = way.sink(receiver);
@@ -258,9 +261,8 @@ async fn answers_in_json_and_without_a_body_are_understood() {
 
 #[tokio::test]
 async fn nobody_at_the_address_is_a_passing_fault() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let port = Port::new();
+    let address = port.address();
     for way in WAYS {
         let builder = way.builder(format!("http://{address}"));
         let mut sink = builder.build().unwrap();

@@ -34,6 +34,8 @@ use tokio_rustls::TlsAcceptor;
 use tonic::{body::Body, codec::CompressionEncoding};
 use tower::Service;
 
+use crate::support::port::Port;
+
 /// What a receiver does with a request.
 pub(super) enum Reply {
     /// Takes all of it, and says this beside.
@@ -77,6 +79,7 @@ type Rule = Box<dyn Fn(&Call) -> Reply + Send + Sync>;
 pub(super) struct Receiver {
     shared: Arc<Shared>,
     pub(super) address: SocketAddr,
+    _port: Arc<Port>,
     server: Arc<Server>,
 }
 
@@ -115,8 +118,9 @@ impl Receiver {
         rule: impl Fn(&Call) -> Reply + Send + Sync + 'static,
         tls: Option<TlsAcceptor>,
     ) -> Self {
-        let listener = bind("127.0.0.1:0".parse().unwrap());
-        let address = listener.local_addr().unwrap();
+        let port = Port::new();
+        let address = port.address();
+        let listener = bind(address);
         let shared = Arc::new(Shared {
             rule: Box::new(rule),
             calls: Mutex::default(),
@@ -126,13 +130,20 @@ impl Receiver {
         Self {
             shared,
             address,
+            _port: Arc::new(port),
             server: Arc::new(Server(Mutex::new(server))),
         }
     }
 
-    /// Ends all connections and listens no more. What it was told stays.
+    /// Ends all connections and listens no more, before it returns. What it was told stays.
+    ///
+    /// Blocks; the runtime needs a thread beside.
     pub(super) fn stop(&self) {
-        lock(&self.server.0).abort();
+        let server = lock(&self.server.0);
+        server.abort();
+        while !server.is_finished() {
+            std::thread::yield_now();
+        }
     }
 
     /// Listens again at the same address, without TLS.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     time::Duration,
@@ -21,11 +21,12 @@ use super::{
 };
 use crate::support::{
     batches::{START, batch, origin, record},
+    port::Port,
     services,
 };
 
 /// How long the collector may take for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A collector, until it is dropped.
 struct Rotel {
@@ -33,6 +34,7 @@ struct Rotel {
     grpc: SocketAddr,
     http: SocketAddr,
     lines: Receiver<String>,
+    _ports: (Port, Port),
 }
 
 impl Rotel {
@@ -40,7 +42,8 @@ impl Rotel {
     async fn start() -> Option<Self> {
         let program = services::rotel()?;
         let dir = tempfile::tempdir().unwrap();
-        let (grpc, http) = free();
+        let ports = (Port::new(), Port::new());
+        let (grpc, http) = (ports.0.address(), ports.1.address());
         let mut process = Command::new(program)
             .args(["start", "--exporter", "blackhole", "--debug-log", "logs"])
             .args(["--debug-log-verbosity", "detailed"])
@@ -67,6 +70,7 @@ impl Rotel {
             grpc,
             http,
             lines,
+            _ports: ports,
         };
         rotel.wait().await;
         Some(rotel)
@@ -120,12 +124,6 @@ impl Drop for Rotel {
         let _ended = self.process.kill();
         let _reaped = self.process.wait();
     }
-}
-
-/// Two ports that nobody uses.
-fn free() -> (SocketAddr, SocketAddr) {
-    let [one, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    (one.local_addr().unwrap(), other.local_addr().unwrap())
 }
 
 #[derive(Debug, Default)]
