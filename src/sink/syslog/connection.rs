@@ -114,7 +114,8 @@ impl Connection {
     /// That its side is closed does not say so alone: a receiver that stops may have closed it
     /// before our last bytes came. Then the system answers them with a reset. So the connection
     /// must have ended on both sides, without an error: a system closes its side in order only when
-    /// nothing unread is left, and acknowledges ours only to somebody who could read it.
+    /// nothing unread is left, and acknowledges ours only to somebody who could read it. Nobody can
+    /// tell one that ends its side while it could still read, and then does not.
     pub(super) async fn finish(mut self) -> Result<(), SinkError> {
         if !self.is_open().await {
             return Err(self.closed_early());

@@ -183,18 +183,44 @@ async fn a_batch_that_the_receiver_has_not_read_is_not_delivered() {
 
 #[tokio::test]
 async fn a_receiver_that_closes_between_two_of_our_packets_has_not_confirmed() {
-    // It reads what is there and closes in order, before the rest comes.
+    // It closes in order, and reads no more than what is there.
     let (go_on, closed) = mpsc::channel();
-    let receiver = Strange::new(move |stream| {
+    let receiver = Strange::new(move |mut stream| {
         stream.shutdown(Shutdown::Both).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let mut there = Vec::new();
+        // It ends with "nothing there", or with the end of it all.
+        let _ = stream.read_to_end(&mut there);
         drop(stream);
-        go_on.send(()).unwrap();
+        go_on.send(there).unwrap();
     });
     for _ in 0..20 {
         let mut sink = receiver.sink("");
-        let error = sink.deliver(&plain(&origin(1), 0..1)).await.unwrap_err();
-        assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
-        closed.recv().unwrap();
+        let answer = sink.deliver(&plain(&origin(1), 0..1)).await;
+        let there = String::from_utf8(closed.recv().unwrap()).unwrap();
+        match answer {
+            Err(SinkError::Retry { .. }) => {}
+            // On a busy machine it may come to the connection when all has arrived: then it has it.
+            Ok(()) => {
+                let (bytes, message) = there.split_once(' ').unwrap();
+                assert_eq!(bytes.parse(), Ok(message.len()), "{there:?}");
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_closes_in_the_middle_has_not_confirmed() {
+    // More than a system takes for somebody who does not read.
+    let receiver = Strange::new(|mut stream| {
+        stream.read_exact(&mut [0; 100]).unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+    });
+    for _ in 0..20 {
+        let mut sink = receiver.sink("");
+        let error = sink.deliver(&plain(&origin(1), 0..5000)).await;
+        retry(&error.unwrap_err(), "127.0.0.1");
     }
 }
 
@@ -208,12 +234,10 @@ async fn a_receiver_that_never_closes_runs_into_the_deadline_and_the_sink_goes_o
         let limit = Duration::from_millis(200);
         let given_up = tokio::time::timeout(limit, sink.deliver(&batch)).await;
         assert!(given_up.is_err(), "{given_up:?}");
+        // Each attempt has a connection of its own; it may be accepted later than it was made.
+        kept.recv().unwrap();
+        assert!(kept.try_recv().is_err(), "one connection for an attempt");
     }
-    assert_eq!(
-        kept.try_iter().count(),
-        2,
-        "each attempt has a connection of its own"
-    );
     let mut sink = receiver.sink("?confirm=none");
     for from in 0..3 {
         sink.deliver(&plain(&origin(1), from..from + 1))
