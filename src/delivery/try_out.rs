@@ -77,16 +77,21 @@ mod tests {
 
     #[test]
     fn each_answer_of_a_sink_is_told_for_what_it_is() {
-        for (answer, expected) in [
-            (Answer::Store, Tried::Taken),
-            (Answer::Retry, Tried::Passing("the script fails".into())),
-            (Answer::Block, Tried::Blocked("the script blocks".into())),
-            (Answer::Hang, Tried::Passing("no answer within 50ms".into())),
+        let (short, long) = (Duration::from_millis(50), Duration::from_secs(60));
+        let passing = |reason: &str| Tried::Passing(reason.to_owned());
+        for (answer, limit, expected) in [
+            (Answer::Store, long, Tried::Taken),
+            (Answer::Retry, long, passing("the script fails")),
+            (
+                Answer::Block,
+                long,
+                Tried::Blocked("the script blocks".into()),
+            ),
+            (Answer::Hang, short, passing("no answer within 50ms")),
         ] {
             let script = Script::new();
             script.always(answer);
             let sink = || Box::new(script.around(MemoryStore::new().sink()));
-            let limit = Duration::from_millis(50);
             let tried = try_out(sink(), Trying::Probe, limit).unwrap();
             assert_eq!(tried, expected, "{answer:?}");
         }

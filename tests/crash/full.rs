@@ -54,6 +54,8 @@ pub(crate) fn child(dir: &Path) -> ExitCode {
         .reserve_bytes(256 * KIB as u64)
         .queue_limit(64 * KIB)
         .memory_limit(128 * KIB)
+        // What waits for a disk that is full waits for so long.
+        .commit_timeout(PATIENCE)
         .start_blocking()
         .unwrap();
     let jobs: Vec<_> = (0..JOBS).map(|_| begun_job(&audit)).collect();
@@ -111,7 +113,7 @@ fn while_it_is_full(audit: &Audit, jobs: Vec<BegunJob>) {
     // Continue: work goes on, nobody waits for the disk, the records wait in memory.
     let begun = Instant::now();
     assert_eq!(found::block_on(audit.scope(large()).run(async { 7 })), 7);
-    assert!(begun.elapsed() < PATIENCE / 20, "it waited for the disk");
+    assert!(begun.elapsed() < PATIENCE / 2, "it waited for the disk");
     while audit.record(large()) != Err(Rejected::Full) {}
     let full = audit.stats();
     assert!(full.rejected_full > 0 && full.lost == 0, "{full:#?}");

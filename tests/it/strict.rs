@@ -29,6 +29,9 @@ use tower_audit::{
 
 use crate::support::web::{post, step};
 
+/// Long enough for the first commit of a trail, also on a machine that is busy with other tests.
+const TIME_OUT: Duration = Duration::from_secs(1);
+
 fn only(trail: &TestTrail) -> Record {
     let mut records = trail.records();
     assert_eq!(records.len(), 1, "{records:?}");
@@ -215,11 +218,7 @@ fn a_buffered_head_is_not_held() {
 #[tokio::test]
 async fn a_sync_that_hangs_holds_an_answer_no_longer_than_the_time_out() {
     let policy = all(Assurance::Durable, OnFailure::Continue);
-    let trail = TestTrail::with(|builder| {
-        builder
-            .policy(policy)
-            .commit_timeout(Duration::from_millis(20))
-    });
+    let trail = TestTrail::with(|builder| builder.policy(policy).commit_timeout(TIME_OUT));
     let (service, _) = handler(trail.audit());
     trail.disk().stall(Call::Sync);
     let response = service.oneshot(post("/roles")).await.unwrap();
@@ -235,11 +234,7 @@ async fn a_sync_that_hangs_holds_an_answer_no_longer_than_the_time_out() {
 #[tokio::test]
 async fn a_sync_that_hangs_refuses_a_strict_request_at_the_time_out() {
     let policy = all(Assurance::Strict, OnFailure::Refuse);
-    let trail = TestTrail::with(|builder| {
-        builder
-            .policy(policy)
-            .commit_timeout(Duration::from_millis(20))
-    });
+    let trail = TestTrail::with(|builder| builder.policy(policy).commit_timeout(TIME_OUT));
     let (service, runs) = handler(trail.audit());
     trail.disk().stall(Call::Sync);
     let response = service.oneshot(post("/roles")).await.unwrap();

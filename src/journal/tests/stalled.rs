@@ -9,8 +9,9 @@ use super::*;
 
 const AGES: Duration = Duration::from_secs(3600);
 
-/// Long enough for a disk in memory, short enough to wait for.
-const MOMENT: Duration = Duration::from_millis(100);
+/// Long enough for a disk in memory, also on a machine that is busy with other tests; short enough
+/// to wait for.
+const MOMENT: Duration = Duration::from_secs(2);
 
 fn opened(
     disk: &TestDisk,

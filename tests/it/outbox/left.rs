@@ -213,9 +213,9 @@ fn stray_record(id: &str) -> String {
 #[tokio::test]
 async fn rows_of_a_trail_that_is_elsewhere_are_taken_over_only_when_they_are_old() {
     let service = Service::new().await;
-    stray(&service, Duration::from_secs(30), stray_record).await;
-    stray(&service, Duration::from_secs(90), stray_record).await;
-    let outbox = || Outbox::from(service.outbox.clone()).abandoned_after(Duration::from_secs(60));
+    stray(&service, Duration::from_secs(60), stray_record).await;
+    stray(&service, Duration::from_secs(7200), stray_record).await;
+    let outbox = || Outbox::from(service.outbox.clone()).abandoned_after(Duration::from_secs(3600));
     let trail = TestTrail::with(|builder| builder.outbox(outbox()));
     let _ = trail.shutdown();
     assert_eq!(service.rows().await.len(), 1);

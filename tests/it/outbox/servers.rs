@@ -176,7 +176,7 @@ macro_rules! outbox_on {
             #[tokio::test]
             async fn rows_of_a_trail_that_is_elsewhere_are_taken_over_and_what_is_no_record_is_left() {
                 let Some(service) = Service::new().await else { return };
-                for (seconds, is_record) in [(30, true), (90, true), (95, false)] {
+                for (seconds, is_record) in [(60, true), (7200, true), (7300, false)] {
                     let id = id_of_age(seconds);
                     let record = if is_record { stray_record(&id) } else { "{}".to_owned() };
                     let stray = "11111111-1111-4111-8111-111111111111";
@@ -189,7 +189,7 @@ macro_rules! outbox_on {
                 }
                 let outbox = || {
                     let outbox = tower_audit::outbox::Outbox::from(service.outbox.clone());
-                    outbox.abandoned_after(std::time::Duration::from_secs(60))
+                    outbox.abandoned_after(std::time::Duration::from_secs(3600))
                 };
                 let trail = TestTrail::with(|builder| builder.outbox(outbox()));
                 let _ = trail.shutdown();
