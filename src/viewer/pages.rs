@@ -68,7 +68,7 @@ pub(super) async fn page(
         Route::Actor(id) => table(asking, reader, lens, asked, Some(id)).await,
         Route::Record(id) => {
             asked.end()?;
-            record(asking, reader, &lens, id).await
+            record(asking, reader, &lens, &id).await
         }
         Route::Destinations => {
             asked.end()?;

@@ -4,21 +4,22 @@ use percent_encoding::percent_decode_str;
 
 use super::builder::ViewerError;
 
-/// What an address below the viewer's path is for.
+/// What an address below the viewer's path is for. Ids are decoded: once, each within its own segment, so that
+/// a slash in one divides nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     Table,
-    Record(&'a str),
-    /// The actor's id, decoded.
+    Record(String),
+    /// Never empty.
     Actor(String),
     Destinations,
     Exports,
-    Manifest(&'a str),
+    Manifest(String),
     Export,
     Live,
     Asset(&'a str),
     ApiRecords,
-    ApiRecord(&'a str),
+    ApiRecord(String),
     ApiFacets,
     ApiHistogram,
     ApiCount,
@@ -48,21 +49,26 @@ pub(super) const PATTERNS: [&str; 16] = [
 
 impl<'a> Route<'a> {
     /// What the path is for; none when there is no such address.
+    ///
+    /// Words of ours are taken as they are written, and never decoded: a proxy in front that knows `/api/` must see
+    /// all that goes there.
     pub(super) fn find(path: &'a str) -> Option<Self> {
         let mut parts = path.strip_prefix('/')?.split('/');
         let parts = (parts.next()?, parts.next(), parts.next(), parts.next());
         Some(match parts {
             ("", None, None, None) => Self::Table,
-            ("records", Some(id), None, None) => Self::Record(id),
-            ("actors", Some(id), None, None) => Self::Actor(decoded(id)?),
+            ("records", Some(id), None, None) => Self::Record(decoded(id)?),
+            ("actors", Some(id), None, None) => {
+                Self::Actor(decoded(id).filter(|id| !id.is_empty())?)
+            }
             ("destinations", None, None, None) => Self::Destinations,
             ("exports", None, None, None) => Self::Exports,
-            ("exports", Some(id), None, None) => Self::Manifest(id),
+            ("exports", Some(id), None, None) => Self::Manifest(decoded(id)?),
             ("export", None, None, None) => Self::Export,
             ("live", None, None, None) => Self::Live,
             ("assets", Some(name), None, None) => Self::Asset(name),
             ("api", Some("records"), None, None) => Self::ApiRecords,
-            ("api", Some("records"), Some(id), None) => Self::ApiRecord(id),
+            ("api", Some("records"), Some(id), None) => Self::ApiRecord(decoded(id)?),
             ("api", Some("facets"), None, None) => Self::ApiFacets,
             ("api", Some("histogram"), None, None) => Self::ApiHistogram,
             ("api", Some("count"), None, None) => Self::ApiCount,
@@ -99,9 +105,18 @@ pub(super) fn is_api(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/")
 }
 
-fn decoded(part: &str) -> Option<String> {
-    let decoded = percent_decode_str(part).decode_utf8().ok()?;
-    (!decoded.is_empty()).then(|| decoded.into_owned())
+/// A segment as its text; none when it is no encoding of one.
+fn decoded(segment: &str) -> Option<String> {
+    // The decoder takes a sign without its two digits for itself, and two spellings would be one id.
+    let is_encoded = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !segment.split('%').skip(1).all(is_encoded) {
+        return None;
+    }
+    let decoded = percent_decode_str(segment).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
 /// What all addresses begin with, as the browser sees it.
@@ -161,6 +176,8 @@ fn begins_with(pattern: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -178,14 +195,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_actors_id_is_decoded_once() {
-        let actor = |path| match Route::find(path) {
-            Some(Route::Actor(id)) => Some(id),
+    /// The id of a path that has one.
+    fn id(path: &str) -> Option<String> {
+        match Route::find(path)? {
+            Route::Record(id) | Route::Actor(id) | Route::Manifest(id) | Route::ApiRecord(id) => {
+                Some(id)
+            }
             _ => None,
-        };
-        assert_eq!(actor("/actors/a%2Fb%2525").as_deref(), Some("a/b%25"));
-        assert_eq!(actor("/actors/%ff"), None);
+        }
+    }
+
+    /// What stands before an id.
+    const BEFORE: [&str; 4] = ["/records/", "/actors/", "/exports/", "/api/records/"];
+
+    #[test]
+    fn an_id_is_decoded_once_and_strictly() {
+        for before in BEFORE {
+            let id = |segment: &str| id(&format!("{before}{segment}"));
+            assert_eq!(id("a%2Fb%2525").as_deref(), Some("a/b%25"), "{before}");
+            assert_eq!(id("01%2d9").as_deref(), Some("01-9"), "{before}");
+            assert_eq!(id("a+b").as_deref(), Some("a+b"), "{before}");
+            for wrong in ["%ff", "%", "a%2", "%2g", "%%41", "%+1", "%c3%28", "a/b"] {
+                assert_eq!(id(wrong), None, "{before}{wrong}");
+            }
+        }
+        assert_eq!(id("/actors/"), None);
+        // Ours are words, not encodings of words.
+        assert_eq!(Route::find("/%61pi/records"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_one_segment_however_much_of_it_is_encoded(
+            text in "[^/%?#]{0,3}\\PC{1,20}", plain in any::<u64>(), lower in any::<bool>(),
+        ) {
+            let mut segment = String::new();
+            for (place, byte) in text.bytes().enumerate() {
+                let may_stand = byte.is_ascii_alphanumeric() || b"-._~+!@".contains(&byte);
+                match (may_stand && plain >> (place % 64) & 1 == 1, lower) {
+                    (true, _) => segment.push(char::from(byte)),
+                    (false, true) => segment.push_str(&format!("%{byte:02x}")),
+                    (false, false) => segment.push_str(&format!("%{byte:02X}")),
+                }
+            }
+            for before in BEFORE {
+                prop_assert_eq!(id(&format!("{before}{segment}")), Some(text.clone()));
+            }
+        }
+
+        #[test]
+        fn no_path_at_all_breaks_the_search_for_its_route(path in any::<String>()) {
+            let _ = Route::find(&path);
+            let _ = Route::find(&format!("/records/{path}"));
+        }
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Asking<'_> {
         let shared = self.shared;
         let told = match route {
             Route::ApiRecords => api::records(shared, reader, asked).await,
-            Route::ApiRecord(id) => api::record(shared, reader, id, asked).await,
+            Route::ApiRecord(id) => api::record(shared, reader, &id, asked).await,
             Route::ApiFacets => api::facets(shared, reader, asked).await,
             Route::ApiHistogram => api::histogram(shared, reader, asked).await,
             Route::ApiCount => api::count(shared, reader, asked).await,
@@ -117,7 +117,7 @@ impl Asking<'_> {
             }
             Route::Manifest(id) => {
                 asked.end()?;
-                let manifest = shared.exports.manifest(reader, id);
+                let manifest = shared.exports.manifest(reader, &id);
                 let manifest = manifest.ok_or(Failure::NotFound)?;
                 return Ok(Answer::text("application/json", manifest));
             }

@@ -162,6 +162,33 @@ async fn what_is_not_there_is_said_and_an_unknown_language_is_english() {
     assert!(french.text().contains("<html lang=\"fr\""));
 }
 
+// Some clients encode every sign that is no letter.
+#[tokio::test]
+async fn a_record_is_found_by_its_id_however_that_is_encoded_and_by_nothing_else() {
+    let place = Place::plain().await;
+    let viewer = place.viewer().await;
+    let id = id(3).to_string();
+    let encoded = id.replace('-', "%2D");
+    let all: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let twice = encoded.replace('%', "%25");
+    for before in ["/audit/records", "/audit/api/records"] {
+        for right in [&id, &encoded, &all] {
+            let answer = get(&viewer, &format!("{before}/{right}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{before}/{right}");
+            assert!(answer.text().contains(&id), "{before}/{right}");
+        }
+        for (wrong, status) in [
+            (twice.clone(), StatusCode::BAD_REQUEST),
+            (format!("{id}%2Fx"), StatusCode::BAD_REQUEST),
+            (format!("{id}%"), StatusCode::NOT_FOUND),
+            (format!("{id}%ff"), StatusCode::NOT_FOUND),
+        ] {
+            let answer = get(&viewer, &format!("{before}/{wrong}")).await;
+            assert_eq!(answer.status, status, "{before}/{wrong}");
+        }
+    }
+}
+
 /// Every address says 503, and nothing of where the store is.
 pub(super) async fn all_say_that_it_is_gone(viewer: &Viewer) {
     for path in addresses(&id(3).to_string()) {
