@@ -53,7 +53,6 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-pub(crate) use self::params::NAMES;
 pub use self::{
     choices::{Choices, Count, Field},
     error::StoreError,
@@ -63,8 +62,15 @@ pub use self::{
     query::{ActionPattern, ActionPatternError, Query},
     reach::Reach,
 };
+pub(crate) use self::{
+    histogram::{Extent, Steps},
+    params::NAMES,
+};
 use self::{link::Place, pool::Pool, walk::Budget};
 use crate::clock::RecordId;
+
+/// The most steps of equal length that a histogram has.
+const MAX_STEPS: usize = 1000;
 
 /// A database that a SQL sink fills, open for reading. Cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -187,14 +193,24 @@ impl Store {
         self.pool.give(reader, found)
     }
 
-    /// How many records that match there were when, by outcome, in at most `steps` steps.
+    /// How many records that match there were when, by outcome, in at most `steps` steps of equal length, up to 1000.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn histogram(&self, query: &Query, steps: usize) -> Result<Histogram, StoreError> {
+        let equal = |extent| Steps::equal(extent, steps.min(MAX_STEPS));
+        self.histogram_in(query, equal).await
+    }
+
+    /// The same in the steps into which `cut` cuts the range; it bounds their number.
+    pub(crate) async fn histogram_in(
+        &self,
+        query: &Query,
+        cut: impl FnOnce(Extent) -> Steps,
+    ) -> Result<Histogram, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = ask::histogram(&self.pool, &mut reader, query, steps).await;
+        let found = ask::histogram(&self.pool, &mut reader, query, cut).await;
         self.pool.give(reader, found)
     }
 

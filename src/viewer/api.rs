@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    access::Reader, answer::Answer, failure::Failure, reads::Read, search::Asked, shared::Shared,
+    access::Reader, answer::Answer, failure::Failure, page, reads::Read, search::Asked,
+    shared::Shared, steps,
 };
 use crate::{
     clock::{RecordId, Timestamp},
@@ -19,7 +20,7 @@ pub(super) const OWN: [(&str, &[&str]); 7] = [
     ("/api/records", &["following"]),
     ("/api/records/{id}", &[]),
     ("/api/facets", &["field", "max"]),
-    ("/api/histogram", &["steps"]),
+    ("/api/histogram", &["steps", "tz"]),
     ("/api/count", &["max"]),
     ("/api/export", &["format", "columns"]),
     ("/api/openapi.json", &[]),
@@ -31,8 +32,9 @@ const MAX_NEIGHBOURS: usize = 100;
 /// Choices of one field: unless told otherwise, and at most.
 const CHOICES: (u64, u64) = (100, 1000);
 
-/// Steps of a histogram: unless told otherwise, and at most.
-const STEPS: (u64, u64) = (60, 400);
+/// Steps of a histogram: unless told otherwise, and at most. Unless told otherwise an hour has sixty whole minutes, and
+/// one more that is cut.
+const STEPS: (u64, u64) = (61, 400);
 
 /// How far is counted: unless told otherwise, and at most.
 const COUNT: (u64, u64) = (10_000, 1_000_000);
@@ -130,6 +132,8 @@ struct Bars<'a> {
 #[derive(Debug, Serialize)]
 struct Bar<'a> {
     start: Timestamp,
+    end: Timestamp,
+    is_whole: bool,
     outcomes: BTreeMap<&'a str, u64>,
 }
 
@@ -292,12 +296,18 @@ pub(super) async fn histogram(
     mut asked: Asked,
 ) -> Result<Told, Failure> {
     let steps = asked.number("steps", (1, STEPS.1))?.unwrap_or(STEPS.0);
+    let tz = asked.take("tz")?;
+    let zone = page::zone(tz.as_deref(), None);
+    let (zone, _) = zone.ok_or_else(Failure::no_such_zone)?;
     let search = asked.search(shared.clock.now(), None)?;
     let query = search.query.clone().within(reader.reach.clone());
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
-    let found = shared.store.histogram(&query, steps).await?;
+    let cut = |extent| steps::round(extent, steps, &zone);
+    let found = shared.store.histogram_in(&query, cut).await?;
     let bars = found.bars.iter().map(|bar| Bar {
         start: bar.start,
+        end: bar.end,
+        is_whole: bar.is_whole,
         outcomes: bar
             .outcomes
             .iter()

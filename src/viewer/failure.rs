@@ -58,6 +58,10 @@ impl Failure {
         }
     }
 
+    pub(super) fn no_such_zone() -> Self {
+        Self::parameter("tz", "write the name of a time zone, such as Europe/Paris")
+    }
+
     pub(super) fn internal(error: &dyn Error) -> Self {
         tracing::error!(target: "tower_audit", %error, "the viewer could not write an answer");
         Self::Internal

@@ -32,9 +32,7 @@ impl Lens {
         let lang = asked.take("lang")?;
         let tz = asked.take("tz")?;
         let lens = Self::new(asking, asked, lang, tz);
-        lens.ok_or_else(|| {
-            Failure::parameter("tz", "write the name of a time zone, such as Europe/Paris")
-        })
+        lens.ok_or_else(Failure::no_such_zone)
     }
 
     /// As well as can be, for the page of a mistake.

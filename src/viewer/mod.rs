@@ -52,6 +52,7 @@ mod route;
 mod search;
 mod service;
 mod shared;
+mod steps;
 mod words;
 
 use std::{fmt, sync::Arc};

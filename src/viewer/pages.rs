@@ -16,6 +16,7 @@ use super::{
     search::Asked,
     service::Asking,
     shared::Shared,
+    steps,
 };
 use crate::{
     clock::RecordId,
@@ -25,8 +26,8 @@ use crate::{
 /// The most choices of a field; one with more is a plain text field.
 const MAX_CHOICES: usize = 100;
 
-/// The most bars of the histogram of a page.
-const STEPS: usize = 60;
+/// The most bars of the histogram of a page: an hour has sixty whole minutes, and one more that is cut.
+const STEPS: usize = 61;
 
 /// What a table is drawn of.
 struct Found {
@@ -131,7 +132,8 @@ async fn table(
     let body = ViewerBody::pieces(move |outlet| async move {
         outlet.send(first.into_string()).await;
         let query = found.search.query.clone().within(reader.reach.clone());
-        let histogram = shared.store.histogram(&query, STEPS).await;
+        let cut = |extent| steps::round(extent, STEPS, lens.zone());
+        let histogram = shared.store.histogram_in(&query, cut).await;
         let histogram = histogram.map_err(Failure::from).ok();
         let view = lens.view(&shared, Some(&reader));
         let last = page::histogram(&view, &found.search, histogram.as_ref());

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::super::{
-    Bar, Histogram, Query,
+    Histogram, Query,
+    histogram::{Extent, Steps},
     lead::Plan,
     pool::{Pool, Reader},
     select::Order,
@@ -21,9 +22,6 @@ use crate::{
 /// How long is counted; what is older stays uncounted.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// The most steps there are.
-const MAX_STEPS: usize = 1000;
-
 /// The length of time that is counted when the query does not say where it begins.
 const DEFAULT_RANGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -35,20 +33,20 @@ pub(in crate::store) async fn histogram(
     pool: &Pool,
     reader: &mut Reader<'_>,
     query: &Query,
-    steps: usize,
+    cut: impl FnOnce(Extent) -> Steps,
 ) -> sqlx::Result<Histogram> {
     let tables = &pool.tables;
     let mut query = query.clone().everywhere();
-    let frame = frame(reader, pool, &query, steps).await?;
-    query.from = Some(frame.from);
-    query.to = Some(frame.to);
-    let mut histogram = frame.empty();
+    let steps = cut(extent(reader, pool, &query).await?);
+    query.from = Some(steps.from);
+    query.to = Some(steps.to);
+    let mut histogram = steps.empty();
     let Some(plan) = super::plan(reader, tables, &query).await? else {
         return Ok(histogram);
     };
     let whole = Span::of(&query);
     let end = Instant::now() + MAX_TIME.min(reader.limit / 2);
-    let mut counted = frame.to;
+    let mut counted = steps.to;
     let starts: Vec<Timestamp> = histogram.bars.iter().map(|bar| bar.start).collect();
     for (place, start) in starts.into_iter().enumerate().rev() {
         let left = end.saturating_duration_since(Instant::now());
@@ -121,42 +119,9 @@ fn add(counts: &mut Counts, outcome: Option<String>, count: u64) {
     *counts.entry(key).or_default() += count;
 }
 
-/// What is counted, in which steps.
-struct Frame {
-    from: Timestamp,
-    to: Timestamp,
-    step: i64,
-}
-
-impl Frame {
-    fn empty(&self) -> Histogram {
-        let mut bars = Vec::new();
-        let mut start = self.from;
-        while start < self.to {
-            bars.push(Bar {
-                start,
-                outcomes: Vec::new(),
-            });
-            start = Timestamp::from_micros(start.as_micros().saturating_add(self.step));
-        }
-        Histogram {
-            from: self.from,
-            to: self.to,
-            step: self.step,
-            bars,
-            counted_from: self.from,
-        }
-    }
-}
-
 /// The range of the query; where it has no end, up to the newest record, and where it has no
 /// beginning, seven days.
-async fn frame(
-    reader: &mut Reader<'_>,
-    pool: &Pool,
-    query: &Query,
-    steps: usize,
-) -> sqlx::Result<Frame> {
+async fn extent(reader: &mut Reader<'_>, pool: &Pool, query: &Query) -> sqlx::Result<Extent> {
     let to = match query.to {
         Some(to) => to,
         None => newest(reader, pool, query)
@@ -167,12 +132,13 @@ async fn frame(
     let from = query
         .from
         .unwrap_or_else(|| to.saturating_sub(DEFAULT_RANGE));
-    // A range that ends before it begins has no steps.
-    let to = to.max(from);
-    let steps = i64::try_from(steps.clamp(1, MAX_STEPS)).unwrap_or(1);
-    let length = to.as_micros() - from.as_micros();
-    let step = (length / steps + i64::from(length % steps > 0)).max(1);
-    Ok(Frame { from, to, step })
+    Ok(Extent {
+        from,
+        // A range that ends before it begins has no steps.
+        to: to.max(from),
+        is_open_from: query.from.is_none(),
+        is_open_to: query.to.is_none(),
+    })
 }
 
 /// When the newest record within the reach began; of all records, whatever the filters are, so that

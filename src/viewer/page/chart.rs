@@ -150,10 +150,16 @@ impl<'a> Counted<'a> {
             ZoneFrom::Default => " UTC",
             ZoneFrom::Address | ZoneFrom::Cookie => "",
         };
+        let cut = words.chart.cut;
+        let cut = if bar.is_whole {
+            String::new()
+        } else {
+            format!(" ({cut})")
+        };
         let mut said = format!(
-            "{} – {}{zone}: {}",
+            "{} – {}{zone}{cut}: {}",
             time::said(listing.view, bar.start),
-            time::said(listing.view, self.end(bar)),
+            time::said(listing.view, bar.end),
             words.locale.plural(sum(bar), words.count)
         );
         for (outcome, _) in &self.sums {
@@ -186,6 +192,7 @@ impl<'a> Counted<'a> {
                             tr {
                                 th scope="row" {
                                     a href=(self.period(listing, bar)) { (time::at(view, bar.start)) }
+                                    @if !bar.is_whole { " " span.cut { "(" (words.chart.cut) ")" } }
                                 }
                                 @for (outcome, _) in &self.sums {
                                     td.figure { (locale.number(of(bar, *outcome))) }
@@ -202,12 +209,7 @@ impl<'a> Counted<'a> {
     fn period(&self, listing: &Listing<'_>, bar: &Bar) -> String {
         let link = listing.link().with("range", "custom");
         let link = link.with("from", bar.start.to_string());
-        link.with("to", self.end(bar).to_string()).address()
-    }
-
-    fn end(&self, bar: &Bar) -> Timestamp {
-        let end = bar.start.as_micros().saturating_add(self.histogram.step);
-        Timestamp::from_micros(end).min(self.histogram.to)
+        link.with("to", bar.end.to_string()).address()
     }
 }
 
@@ -268,6 +270,8 @@ mod tests {
     fn bar(outcomes: &[(&str, u64)]) -> Bar {
         Bar {
             start: Timestamp::from_micros(0),
+            end: Timestamp::from_micros(1),
+            is_whole: true,
             outcomes: outcomes
                 .iter()
                 .map(|(word, number)| ((*word).to_owned(), *number))

@@ -97,6 +97,7 @@ pub(super) static GERMAN: Words = Words {
         title: "Einträge im Zeitverlauf",
         numbers: "Zahlen",
         period: "Zeitraum",
+        cut: "vom Zeitraum beschnitten",
         all: "Gesamt",
         counted_from: "Zu viele Einträge, um alle zu zählen; gezählt ab {}.",
         nothing: "In diesem Zeitraum gibt es nichts zu zählen.",

@@ -96,6 +96,7 @@ pub(super) static ENGLISH: Words = Words {
         title: "Records over time",
         numbers: "Numbers",
         period: "Period",
+        cut: "cut by the range",
         all: "All",
         counted_from: "There are too many records to count; counted from {} on.",
         nothing: "Nothing to count in this period.",

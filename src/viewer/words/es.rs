@@ -96,6 +96,7 @@ pub(super) static SPANISH: Words = Words {
         title: "Registros a lo largo del tiempo",
         numbers: "Cifras",
         period: "Periodo",
+        cut: "cortado por el periodo",
         all: "Total",
         counted_from: "Hay demasiados registros; contados desde el {}.",
         nothing: "No hay nada que contar en este periodo.",

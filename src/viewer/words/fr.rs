@@ -100,6 +100,7 @@ pub(super) static FRENCH: Words = Words {
         title: "Événements dans le temps",
         numbers: "Chiffres",
         period: "Période",
+        cut: "coupé par la période",
         all: "Total",
         counted_from: "Trop d’événements à compter\u{a0}; décompte à partir du {}.",
         nothing: "Rien à compter sur cette période.",

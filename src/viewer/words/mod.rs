@@ -130,6 +130,8 @@ pub(super) struct ChartWords {
     pub(super) title: &'static str,
     pub(super) numbers: &'static str,
     pub(super) period: &'static str,
+    /// Of a step that is not whole.
+    pub(super) cut: &'static str,
     pub(super) all: &'static str,
     /// `{}` is a time.
     pub(super) counted_from: &'static str,

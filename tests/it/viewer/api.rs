@@ -75,6 +75,8 @@ async fn every_answer_is_as_the_description_says() {
         ("/api/histogram", "?range=all&steps=400", 200),
         ("/api/histogram", "?actor=nobody&range=all", 200),
         ("/api/histogram", "?steps=0", 400),
+        ("/api/histogram", "?tz=Europe/Paris", 200),
+        ("/api/histogram", "?tz=Mars/Olympus", 400),
         ("/api/count", "", 200),
         ("/api/count", "?max=2", 200),
         ("/api/count", "?max=0", 400),
@@ -266,6 +268,47 @@ async fn a_client_that_follows_sees_each_record_exactly_once() {
     }
     let different: BTreeSet<&String> = seen.iter().collect();
     assert_eq!((seen.len(), different.len()), (10 + 4 * 3, 10 + 4 * 3));
+}
+
+#[tokio::test]
+async fn the_steps_of_a_histogram_begin_at_round_times_of_the_zone() {
+    let place = Place::plain().await;
+    let viewer = place.viewer().await;
+    let bars = async |query: &str| {
+        let path = format!("/audit/api/histogram?{query}");
+        get(&viewer, &path).await.json()["bars"].take()
+    };
+    let starts = |bars: &Value| -> Vec<String> {
+        let starts = bars.as_array().unwrap().iter();
+        starts
+            .map(|bar| bar["start"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // Six days around the end of summer time, in which one has 25 hours.
+    let days = "from=2026-10-22T10:20:30Z&to=2026-10-27T10:20:30Z&steps=7";
+    let found = bars(&format!("{days}&tz=Europe/Berlin")).await;
+    let midnights = ["22T22", "23T22", "24T22", "25T23", "26T23"];
+    let midnights = midnights.map(|hour| format!("2026-10-{hour}:00:00.000000Z"));
+    assert_eq!(starts(&found)[1..], midnights);
+    let whole = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bar| bar["is_whole"] == true);
+    assert_eq!(
+        whole.collect::<Vec<_>>(),
+        [false, true, true, true, true, false]
+    );
+    assert_eq!(found[5]["end"], "2026-10-27T10:20:30.000000Z");
+    assert!(
+        starts(&bars(days).await)[1..]
+            .iter()
+            .all(|start| start.contains("T00:00:00.0"))
+    );
+    // A second later the range has slid along, and the bars stand where they stood.
+    let one = starts(&bars("from=2026-11-20T10:20:30Z&to=2026-11-20T11:20:30Z").await);
+    let next = starts(&bars("from=2026-11-20T10:20:31Z&to=2026-11-20T11:20:31Z").await);
+    assert_eq!((one.len(), &one[1..]), (61, &next[1..]));
 }
 
 #[tokio::test]

@@ -251,6 +251,13 @@ fn the_bars_have_their_numbers_beside_them_in_words() {
     assert!(page.contains(
         "20.11.2026, 12:40:00 – 20.11.2026, 13:40:00 UTC: 1.403 Einträge · Erfolg 1.400 · Fehler 3"
     ));
+    // The range cuts this one, in the drawing and in the table.
+    let cut = "11:40:00 UTC (vom Zeitraum beschnitten): 100 Einträge";
+    assert!(page.contains(cut), "{page}");
+    assert!(
+        text.contains("10:40:00 (vom Zeitraum beschnitten)"),
+        "{text}"
+    );
     assert_eq!(
         page.matches("class=\"hit\"").count(),
         2,

@@ -169,6 +169,8 @@ pub(super) fn histogram() -> Histogram {
     let start = |index: i64| Timestamp::from_micros(NOW.as_micros() - (3 - index) * hour);
     let bar = |index: i64, outcomes: &[(&str, u64)]| Bar {
         start: start(index),
+        end: start(index + 1),
+        is_whole: index > 0,
         outcomes: outcomes
             .iter()
             .map(|(word, number)| ((*word).to_owned(), *number))
