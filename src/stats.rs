@@ -73,6 +73,22 @@ pub enum SinkState {
     Stopped,
 }
 
+/// What became of the removal of old records from a store, where this process sees to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[non_exhaustive]
+pub struct PruneStats {
+    /// Records that this process removed, by prunes that ended or were stopped.
+    pub removed: u64,
+    /// Prunes of this process that failed; what is tried again counts again.
+    pub failures: u64,
+    /// Whether the last one failed, or this user may not remove anything. Health says why. One that
+    /// failed for a reason that passes counts from the third time on.
+    pub failing: bool,
+    /// When the last prune to the end began under this policy, by this process or by another; as
+    /// the store says since the start. `None` when there was none, or nobody prunes here.
+    pub last: Option<Timestamp>,
+}
+
 /// What one trail has done since it was started.
 ///
 /// Within one snapshot `emitted = stored + queued + lost`.
@@ -139,6 +155,8 @@ pub struct Stats {
     pub writer_panics: u64,
     /// Events of the trail itself that were not written down, because too many came at once.
     pub events_dropped: u64,
+    /// The prunes of a store, where this process sees to them.
+    pub prunes: PruneStats,
     /// How long the trail runs.
     pub uptime: Duration,
     /// One for each sink.

@@ -16,6 +16,7 @@ use crate::{
     capture::Recorder,
     delivery::Supervisor,
     journal::{Base, Events, Journal, Keep, TrailEvent},
+    stats::PruneStats,
 };
 
 use super::{about, adoption::Adoption, outbox::LeftOvers, upkeep::Upkeep};
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     concerns: Mutex<Vec<(&'static str, String)>>,
     ended: Mutex<bool>,
     ending: Condvar,
+    prunes: Mutex<PruneStats>,
     /// Whether a store's hold may be about what lies in the journal.
     is_held: AtomicBool,
 }
@@ -101,6 +103,15 @@ impl Shared {
     )]
     pub(super) fn hold(&self, is_held: bool) {
         self.is_held.store(is_held, Ordering::Release);
+    }
+
+    /// Takes note of what became of a prune.
+    #[cfg_attr(
+        not(feature = "_sql"),
+        expect(dead_code, reason = "only databases are pruned")
+    )]
+    pub(super) fn pruned(&self, note: impl FnOnce(&mut PruneStats)) {
+        note(&mut self.prunes.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -181,6 +192,11 @@ impl Duties {
 impl KeeperHandle {
     pub(super) fn events_dropped(&self) -> u64 {
         self.shared.events_dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn prunes(&self) -> PruneStats {
+        let prunes = self.shared.prunes.lock();
+        *prunes.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn concerns(&self) -> Vec<String> {

@@ -342,6 +342,7 @@ impl Parts {
             write_failures: counts.failures,
             commit_timeouts: counts.timeouts,
             writer_panics: self.journal.inbox().writer_panics(),
+            prunes: self.keeper.prunes(),
             events_dropped: self.keeper.events_dropped() + load(&tallies.own_refused),
             uptime: self.begun.elapsed(),
             sinks: self.delivery.stats(),

@@ -192,6 +192,30 @@ pub(super) const TRAIL: &[TrailMetric] = &[
         "The trail's own events not written down.",
         |s| s.events_dropped,
     ),
+    (
+        "audit_pruned_records_total",
+        "counter",
+        "Old records removed from the store.",
+        |s| s.prunes.removed,
+    ),
+    (
+        "audit_prune_failures_total",
+        "counter",
+        "Prunes of the store that failed.",
+        |s| s.prunes.failures,
+    ),
+    (
+        "audit_prune_failing",
+        "gauge",
+        "1 when old records are not removed; health says why.",
+        |s| u64::from(s.prunes.failing),
+    ),
+    (
+        "audit_last_prune_seconds",
+        "gauge",
+        "When the last whole prune began, in seconds since 1970; 0 is never.",
+        |s| seconds(s.prunes.last),
+    ),
 ];
 
 pub(super) const SINK: &[SinkMetric] = &[

@@ -137,10 +137,14 @@ impl Routine {
             Task::Prune => self.prune(runtime, now),
             Task::Look => self.look(runtime, now).map(|last| {
                 due.resume(&schedule, last, now);
+                self.keeping.pruned_at(last);
                 Vec::new()
             }),
             Task::Nothing => return,
         };
+        if task == Task::Prune && done.as_ref().is_err_and(is_failure) {
+            self.keeping.shared.pruned(|stats| stats.failures += 1);
+        }
         let ended = self.keeping.recorder.now();
         let is_silent = task == Task::Look && self.has_asked;
         match done {
@@ -211,6 +215,7 @@ impl Routine {
             let last = pruner.last_whole(&keeping.retention, now).await?;
             if last.is_some_and(|last| schedule.is_done(last, now)) {
                 // Another instance did it; what is on this machine is still this one's.
+                keeping.pruned_at(last);
                 return Ok((None, pruner.holds().await?));
             }
             let go_on = |_removed| !ends.stop.load(Ordering::Acquire);
@@ -234,6 +239,10 @@ impl Routine {
             };
             return Ok(beside.map(record).into_iter().collect());
         };
+        keeping
+            .shared
+            .pruned(|stats| stats.removed += report.done.removed);
+        keeping.pruned_at(report.complete.then_some(now));
         let prune = report.record().detail("beside", beside);
         Ok(report.change_record().into_iter().chain([prune]).collect())
     }
@@ -244,17 +253,18 @@ impl Routine {
             Ok(records) => {
                 self.told = None;
                 self.keeping.shared.concern(SUBJECT, None);
+                self.keeping.shared.pruned(|stats| stats.failing = false);
                 for record in records {
                     self.keeping.recorder.own(record);
                 }
             }
-            // Nothing was delivered yet.
-            Err(RetentionError::NoStore { .. }) => {}
+            Err(error) if !is_failure(&error) => {}
             Err(error) => {
                 let reason = error.to_string();
                 tracing::warn!(target: "tower_audit", reason, "the store of the audit trail was not pruned");
                 let concern = format!("old records are not removed: {reason}");
                 self.keeping.shared.concern(SUBJECT, [concern]);
+                self.keeping.shared.pruned(|stats| stats.failing = true);
                 if self.told.as_deref() != Some(reason.as_str()) {
                     let fault = Fault::new(reason.clone()).kind("retention");
                     self.keeping
@@ -278,11 +288,21 @@ const fn passes(error: &RetentionError) -> bool {
     )
 }
 
+/// Whether it is one: where there is no store, nothing was delivered yet.
+const fn is_failure(error: &RetentionError) -> bool {
+    !matches!(error, RetentionError::NoStore { .. })
+}
+
 fn active(holds: &[Hold]) -> impl Iterator<Item = &Hold> {
     holds.iter().filter(|hold| hold.released.is_none())
 }
 
 impl Keeping {
+    /// Takes note of when the store was pruned to the end, as far as it is known.
+    fn pruned_at(&self, at: Option<Timestamp>) {
+        self.shared.pruned(|stats| stats.last = stats.last.max(at));
+    }
+
     /// Removes dead letters and rotated files that are old.
     fn tidy_beside(&self, holds: &[Hold], now: Timestamp) -> Beside {
         #[cfg(feature = "file")]

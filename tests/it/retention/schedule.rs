@@ -118,3 +118,46 @@ async fn what_another_instance_did_is_not_done_again() {
         assert!(report.in_order, "{report}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_is_counted_until_it_does_not() {
+    let place = Place::Sqlite(tempfile::tempdir().unwrap());
+    place.put(plain(0..10, 100)).await;
+    place.put(plain(10..20, 2)).await;
+    let retention = Retention::new().keep(90 * DAY);
+    let long_ago = NOW.saturating_sub(3 * DAY);
+    prune_at(&place, &retention, long_ago).await;
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Watched::new());
+    let audit = service(&dir, &place, &clock.clock).clock(clock.clone());
+    let audit = audit.retention(retention, schedule(&place.address()));
+    let audit = audit.start().await.unwrap();
+    clock.looked_at(2).await;
+    // What the store says is known before this process has done anything.
+    assert_eq!(audit.stats().prunes.last, Some(long_ago));
+    let rename = |from, to| format!("ALTER TABLE {from} RENAME TO {to}");
+    place.run(&rename("audit_holds", "elsewhere")).await;
+    clock.clock.advance(Duration::from_secs(61));
+    clock.looked_at(4).await;
+    let failed = audit.stats().prunes;
+    assert_eq!((failed.failures, failed.failing), (1, true), "{failed:?}");
+    let text = audit.prometheus();
+    for line in [
+        "audit_prune_failing 1",
+        "audit_prune_failures_total 1",
+        &format!(
+            "audit_last_prune_seconds {}",
+            long_ago.as_micros() / 1_000_000
+        ),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    place.run(&rename("elsewhere", "audit_holds")).await;
+    clock.clock.advance(Duration::from_secs(61));
+    recorded(&dir, "audit.prune", 2).await;
+    clock.looked_at(2).await;
+    let healed = audit.stats().prunes;
+    assert_eq!((healed.failures, healed.failing), (1, false), "{healed:?}");
+    assert_eq!(healed.last, Some(clock.clock.now()));
+    let report = audit.shutdown(Duration::from_secs(10)).await;
+    assert!(report.in_order, "{report}");
+}

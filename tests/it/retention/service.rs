@@ -88,6 +88,13 @@ async fn a_service_prunes_its_store_and_writes_it_down() {
             (&"success".into(), &100.into())
         );
         assert_eq!(details["complete"], true, "{details}");
+        // Counted once it is written down.
+        let stats = audit.stats().prunes;
+        assert_eq!(
+            (stats.removed, stats.failures, stats.failing),
+            (100, 0, false)
+        );
+        assert_eq!(stats.last, Some(clock.now()));
         let health = audit.health();
         let is_ours = |reason: &String| reason.starts_with("old records");
         assert!(!health.reasons().iter().any(is_ours), "{health:?}");
