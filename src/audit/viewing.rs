@@ -8,9 +8,14 @@ use super::Audit;
 use crate::{
     capture::{Beside, Recorder},
     clock::{Clock, Timestamp},
+    export::Manifest,
+    record::{Actor, Outcome},
     stats::{SinkState, SinkStats},
-    store::Store,
-    viewer::{Access, Closing, Destination, DestinationState, Pen, Viewer, ViewerBuilder},
+    store::{Query, Store},
+    viewer::{
+        Access, Closing, Destination, DestinationState, Pen, Viewer, ViewerBuilder,
+        exported_elsewhere, read_elsewhere,
+    },
 };
 
 /// The viewers of a trail, to be ended with it.
@@ -77,6 +82,35 @@ impl Audit {
             });
         self.parts().viewers.add(builder.closing());
         builder
+    }
+}
+
+impl Audit {
+    /// Writes down that records were read by other means than a viewer, as by a command: `audit.read`.
+    ///
+    /// `page` says by what means, `query` what was asked for, `records` how many were shown, when that is known, and
+    /// `outcome` how it ended. False when the trail does not take records.
+    #[must_use = "whether it is in the trail"]
+    pub fn record_read(
+        &self,
+        reader: Actor,
+        page: &str,
+        query: &Query,
+        records: Option<u64>,
+        outcome: Outcome,
+    ) -> bool {
+        let record = read_elsewhere(reader, page, query, records).outcome(outcome);
+        self.parts().recorder.own(record).is_some()
+    }
+
+    /// Writes down an [`Export`](crate::export::Export) that was made by other means than a viewer: `audit.export`.
+    ///
+    /// It holds what the manifest says then; one that did not end in success is not complete. False when the trail
+    /// does not take records.
+    #[must_use = "whether it is in the trail"]
+    pub fn record_export(&self, reader: Actor, manifest: &Manifest, outcome: Outcome) -> bool {
+        let record = exported_elsewhere(reader, manifest, outcome);
+        self.parts().recorder.own(record).is_some()
     }
 }
 

@@ -47,6 +47,7 @@ mod model;
 mod openapi;
 mod page;
 mod pages;
+mod reading;
 mod reads;
 mod route;
 mod search;
@@ -64,6 +65,7 @@ pub use body::{BodyError, ViewerBody};
 pub use builder::{ViewerBuilder, ViewerError};
 pub(crate) use closing::Closing;
 pub use destination::{Destination, DestinationState};
+pub(crate) use reading::{exported_elsewhere, read_elsewhere};
 pub(crate) use reads::Pen;
 
 use crate::store::Store;

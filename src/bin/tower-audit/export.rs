@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args as ClapArgs;
 use tower_audit::{
+    Audit, Outcome,
     export::{Columns, ColumnsError, Export, ExportFormat, ExportFormatError, Manifest},
     store::{Query, Store},
 };
@@ -14,8 +15,8 @@ use tower_audit::{
 use crate::{
     exit::{End, Failure},
     filter::{Filter, Otherwise},
-    interrupt::Interrupt,
     output::{Meter, Output},
+    recording::{self, RecordArgs},
     target::{Target, beside},
     verify::open,
 };
@@ -27,12 +28,14 @@ Examples:
   tower-audit export --store sqlite://audit.db --columns 'id,timestamp=Time,actor_id' -o a.csv
   tower-audit export --store sqlite://audit.db --columns duplistatus -o old.csv
   tower-audit export --store sqlite://audit.db --all --format jsonl | zstd > audit.jsonl.zst
+  tower-audit export --store sqlite://audit.db --all -o a.jsonl --record /var/lib/docs/audit
 
 Everything that matches and had arrived when the export began, newest first; there is no cap.
 Without --from and --all, the last 7 days. Without --format, the file's ending says the format.
 A file has its name only when it is whole; until then it is FILE.partial. JSON and JSON Lines end
 with a manifest: what was asked for, how many records there are, and that this is all. That of a CSV
 is FILE.manifest.json, or on standard error. An export without a manifest broke off.
+It leaves a record (audit.export), also when it breaks off, only with --record.
 docs/export.md has the formats, the columns and how to undo the apostrophe before formulas.
 Exit codes: 0 all of it is there, 1 it is, but some records are not what was delivered,
 2 it broke off, and no file has the name; also when nobody read standard output to its end.";
@@ -59,6 +62,8 @@ pub(crate) struct ExportArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) filter: Filter,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
 }
 
 /// Up to so many records are counted, so that the meter knows the end.
@@ -87,18 +92,50 @@ pub(crate) async fn run(args: &ExportArgs, output: &mut Output) -> Result<End, F
     let columns = args.columns.clone().unwrap_or_default();
     let store = open(&args.store).await?;
     let export = Export::begin(store.clone(), query.clone(), format, columns);
-    let export = export.await.map_err(Failure::of)?;
+    let mut export = export.await.map_err(Failure::of)?;
+    let recording = args.record.begin().await?;
     let total = Total::of(&store, query, output).await;
-    let manifest = match file {
-        Some(path) => to_file(args, path, export, &total, output).await?,
-        None => to_stdout(args, export, output)
-            .await
-            .map_err(Failure::broken_off)?,
+    let (manifest, outcome) = written(args, file, &mut export, &total, output).await;
+    let end = manifest.and_then(|manifest| {
+        if args.filter.is_default_range() {
+            output.note("the last 7 days; --from or --all for more");
+        }
+        told(&manifest, output)
+    });
+    let Some(recording) = recording else {
+        return end;
     };
-    if args.filter.is_default_range() {
-        output.note("the last 7 days; --from or --all for more");
+    let manifest = export.manifest();
+    let record = |audit: &Audit, by| audit.record_export(by, &manifest, outcome);
+    recording::both(end, recording.end(record).await)
+}
+
+/// Writes the export where it was asked for, and says how that ended.
+async fn written(
+    args: &ExportArgs,
+    file: Option<&Path>,
+    export: &mut Export,
+    total: &Total,
+    output: &mut Output,
+) -> (Result<Manifest, Failure>, Outcome) {
+    if let Some(path) = file {
+        let work = to_file(args, path, export, total, output);
+        let (done, outcome) = recording::to_its_end(work).await;
+        let done = match outcome {
+            Outcome::Cancelled => done.map_err(|failure| failure.and(&not_written(path))),
+            // It names the file itself.
+            _ => done,
+        };
+        return (done, outcome);
     }
-    told(&manifest, output)
+    let work = to_stdout(args, export, output);
+    let (done, outcome) = if args.record.is_wanted() {
+        recording::to_its_end(work).await
+    } else {
+        // A signal ends it at once, also while nobody takes what it writes.
+        (work.await, Outcome::Success)
+    };
+    (done.map_err(Failure::broken_off), outcome)
 }
 
 /// The format that was asked for, else that of the file's ending.
@@ -116,28 +153,24 @@ fn chosen(asked: Option<ExportFormat>, file: Option<&Path>) -> Result<ExportForm
     }
 }
 
+fn not_written(path: &Path) -> String {
+    format!("; {} was not written", path.display())
+}
+
 async fn to_file(
     args: &ExportArgs,
     path: &Path,
-    mut export: Export,
+    export: &mut Export,
     total: &Total,
     output: &mut Output,
 ) -> Result<Manifest, Failure> {
     let mut target = Target::create(path)?;
-    let mut interrupt = Interrupt::listen()?;
     {
         let meter = output.meter("exporting");
-        loop {
-            let piece = tokio::select! {
-                piece = export.next() => piece.map_err(Failure::of),
-                word = interrupt.told() => Err(Failure::said(word)),
-            };
-            let advice = format!("; {} was not written", path.display());
-            let Some(piece) = piece.map_err(|failure| failure.and(&advice))? else {
-                break;
-            };
+        let of_store = |error| Failure::of(error).and(&not_written(path));
+        while let Some(piece) = export.next().await.map_err(of_store)? {
             target.write(&piece)?;
-            total.tell(&export, &meter);
+            total.tell(export, &meter);
         }
     }
     let manifest = export.manifest();
@@ -169,7 +202,7 @@ async fn to_file(
 
 async fn to_stdout(
     args: &ExportArgs,
-    mut export: Export,
+    export: &mut Export,
     output: &mut Output,
 ) -> Result<Manifest, Failure> {
     while let Some(piece) = export.next().await.map_err(Failure::of)? {

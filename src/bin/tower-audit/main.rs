@@ -1,8 +1,8 @@
 //! The `tower-audit` command: looks at audit trails and stores from outside.
 //!
 //! It uses the public interface of the crate only, takes no lock that a service could miss, and
-//! changes nothing but what `replay` is told to fill, `migrate` to prepare, `prune` to remove and
-//! `hold` to keep.
+//! changes nothing but what `replay` is told to fill, `migrate` to prepare, `prune` to remove, `hold` to
+//! keep and `--record` to write down.
 
 mod args;
 mod catalog;
@@ -17,6 +17,7 @@ mod output;
 mod policy;
 mod prune;
 mod query;
+mod recording;
 mod replay;
 mod retention;
 mod rows;

@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 use tower_audit::{
+    Audit,
     clock::RecordId,
     store::{Query, Store},
 };
@@ -11,6 +12,7 @@ use crate::{
     exit::{End, Failure},
     filter::{Filter, Otherwise},
     output::Output,
+    recording::{self, RecordArgs},
     rows::Rows,
     terminal::Form,
     verify::open,
@@ -24,11 +26,13 @@ Examples:
   tower-audit query --store sqlite://audit.db --session hmac-sha256:k1:9f…
   tower-audit query --store sqlite://audit.db --all --limit none | jq -r .action
   tower-audit query --store sqlite://audit.db --table | less
+  tower-audit query --store sqlite://audit.db --actor 146 --record /var/lib/docs/audit
 
 On a terminal a table; in a pipe or a file one record a line, exactly as it is stored (JSON Lines).
 Times are RFC 3339 (2026-11-20T13:34:01Z), a day in UTC (2026-11-20), or so long ago (30m, 2h, 7d).
 Without --from and --all, the last 7 days. A filter that matches little is searched for in
-stretches, and standard error tells how far the search has come.";
+stretches, and standard error tells how far the search has come.
+Reading leaves a record (audit.read) only with --record, and what cannot be recorded is not shown.";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct QueryArgs {
@@ -45,13 +49,32 @@ pub(crate) struct QueryArgs {
     pub(crate) filter: Filter,
     #[command(flatten)]
     pub(crate) form: Form,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
 }
 
 pub(crate) async fn run(args: &QueryArgs, output: &mut Output) -> Result<End, Failure> {
     let query = args.filter.query(Otherwise::Week)?;
     let store = open(&args.store).await?;
     let mut rows = Rows::new(&args.form);
-    let more = show(&store, query, args, &mut rows, output).await?;
+    let Some(recording) = args.record.begin().await? else {
+        return look(&store, &query, args, &mut rows, output).await;
+    };
+    let work = look(&store, &query, args, &mut rows, output);
+    let (done, outcome) = recording::to_its_end(work).await;
+    let shown = u64::try_from(rows.shown).ok();
+    let record = |audit: &Audit, by| audit.record_read(by, "query", &query, shown, outcome);
+    recording::both(done, recording.end(record).await)
+}
+
+async fn look(
+    store: &Store,
+    query: &Query,
+    args: &QueryArgs,
+    rows: &mut Rows,
+    output: &mut Output,
+) -> Result<End, Failure> {
+    let more = show(store, query, args, rows, output).await?;
     output.flush()?;
     if args.filter.is_default_range() {
         output.note("the last 7 days; --from or --all for more");
@@ -66,7 +89,7 @@ pub(crate) async fn run(args: &QueryArgs, output: &mut Output) -> Result<End, Fa
 /// Shows page after page. True when there are more than the limit.
 async fn show(
     store: &Store,
-    query: Query,
+    query: &Query,
     args: &QueryArgs,
     rows: &mut Rows,
     output: &mut Output,

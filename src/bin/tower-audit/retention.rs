@@ -1,6 +1,6 @@
 //! What the retention commands have in common, and their arguments.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 use tower_audit::{
@@ -14,6 +14,7 @@ use crate::{
     hold::{self, HoldCommand},
     output::Output,
     prune::{self, PruneArgs},
+    recording::{close, person},
     sink::address,
 };
 
@@ -47,11 +48,7 @@ pub(crate) struct At {
 impl At {
     /// Who does it; whoever is logged in, when nobody is named.
     pub(crate) fn by(&self) -> String {
-        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
-        self.by
-            .clone()
-            .or_else(user)
-            .unwrap_or_else(|| "operator".to_owned())
+        person(self.by.as_deref())
     }
 
     pub(crate) async fn open(&self) -> Result<Pruner, Failure> {
@@ -73,12 +70,7 @@ impl At {
         let audit = Audit::builder("tower-audit").dir(dir).start().await;
         let audit = audit.map_err(|error| Failure::of(error).and(NOT_WRITTEN))?;
         let is_taken = write(&audit);
-        let report = audit.shutdown(Duration::from_secs(10)).await;
-        if is_taken && report.in_order {
-            Ok(())
-        } else {
-            Err(Failure::said(format!("{report}{NOT_WRITTEN}")))
-        }
+        close(audit, is_taken, NOT_WRITTEN).await
     }
 }
 

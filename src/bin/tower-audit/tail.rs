@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use tower_audit::store::{Arrivals, Query, Store, StoreError, Stored};
+use tower_audit::{
+    Audit, Outcome,
+    store::{Arrivals, Query, Store, StoreError, Stored},
+};
 
 use crate::{
     exit::{End, Failure, causes},
     filter::{Filter, Otherwise},
     output::{Output, clean},
+    recording::RecordArgs,
     rows::Rows,
     terminal::Form,
     verify::open,
@@ -19,11 +23,13 @@ Examples:
   tower-audit tail --store sqlite://audit.db
   tower-audit tail --store sqlite://audit.db -f --action 'user.*'
   tower-audit tail --store sqlite://audit.db -f | jq .action
+  tower-audit tail --store sqlite://audit.db -f --record /var/lib/docs/audit
 
 The order is that of arrival in the store: a record that was delivered late, after an outage, is not
 missed, although its time is long past. With -f, a store that does not answer is asked again, after
 half a second at first and half a minute at most; then it goes on where it was. A store that has
-gone back, as after a restore from a backup, is told of, and followed from its last record on.";
+gone back, as after a restore from a backup, is told of, and followed from its last record on.
+Reading leaves a record (audit.read) only with --record: one before the first line, also with -f.";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TailArgs {
@@ -40,6 +46,8 @@ pub(crate) struct TailArgs {
     pub(crate) filter: Filter,
     #[command(flatten)]
     pub(crate) form: Form,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
 }
 
 /// How long nothing is asked when nothing arrived, and after the first failure.
@@ -53,7 +61,16 @@ pub(crate) async fn run(args: &TailArgs, output: &mut Output) -> Result<End, Fai
     let store = open(&args.store).await?;
     let mut rows = Rows::new(&args.form);
     let after = store.last_arrival().await.map_err(Failure::of)?;
-    for stored in latest(&store, &query, after, args.limit).await? {
+    let latest = latest(&store, &query, after, args.limit).await?;
+    // Before anything is shown: nobody knows when whoever follows has seen enough, nor how it ends.
+    if let Some(recording) = args.record.begin().await? {
+        let page = if args.follow { "tail -f" } else { "tail" };
+        let shown = u64::try_from(latest.len()).ok();
+        let record =
+            |audit: &Audit, by| audit.record_read(by, page, &query, shown, Outcome::Success);
+        recording.end(record).await?;
+    }
+    for stored in latest {
         rows.show(&stored, output)?;
     }
     output.flush()?;
@@ -128,6 +145,7 @@ async fn arrivals(
         pause = (pause * 2).min(MAX_PAUSE);
     }
 }
+
 /// The last so many that match, up to an arrival, in the order of arrival.
 ///
 /// Looks at more and more of what arrived last, so that without a filter, or with one that matches

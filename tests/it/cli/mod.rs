@@ -6,6 +6,7 @@ mod formats;
 mod migrate;
 mod policy;
 mod reading;
+mod recorded;
 mod replay;
 mod retention;
 mod serve;
