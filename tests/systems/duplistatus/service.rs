@@ -80,6 +80,11 @@ pub(super) const fn retention() -> Retention {
 }
 
 pub(super) async fn start() -> Stage {
+    start_on(|_address| {}).await
+}
+
+/// The same on a database that something was done with before, which is given its address.
+pub(super) async fn start_on(history: impl FnOnce(&str)) -> Stage {
     let routes = Router::new()
         .route("/api/login", post(login))
         .route("/api/users/{id}", put(update_user))
@@ -91,6 +96,7 @@ pub(super) async fn start() -> Stage {
         // No record of a test is from the months before.
         let schedule = Schedule::daily(address).every(Duration::from_secs(3600));
         let schedule = schedule.idle(Duration::from_secs(365 * 86_400));
+        history(address);
         builder
             .catalogue(catalogue())
             .retention(retention(), schedule)
