@@ -30,7 +30,7 @@ async fn metrics(State(audit): State<Audit>) -> String {
 
 /// Says once whether each sink would take records. The service runs meanwhile.
 pub(crate) async fn tell_of_sinks(audit: Audit) {
-    for sink in audit.sinks().report(Duration::from_secs(5)).await {
+    for sink in audit.sinks().report(Duration::from_secs(30)).await {
         println!("sink {sink}");
     }
 }

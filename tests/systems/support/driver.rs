@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::services::BrowserFiles;
 
 /// How often it is looked whether a browser that was killed is gone, 20 ms apart.
-const LOOKS: usize = 500;
+const LOOKS: usize = 3000;
 
 /// The driver, and the folder of the browsers that it starts.
 #[derive(Debug)]
