@@ -193,6 +193,7 @@ impl Watched {
             return Err(SinkError::Retry {
                 reason: "down".into(),
                 after: Some(Duration::from_millis(100)),
+                unsent: true,
             });
         }
         self.watch

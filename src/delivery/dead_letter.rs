@@ -153,6 +153,12 @@ impl DeadLetters {
         self.numbers.contains(&number)
     }
 
+    /// How many are dead one after the other right before this number, up to `most`.
+    pub(crate) fn row_before(&self, number: u64, most: usize) -> usize {
+        let before = (0..number).rev().take(most);
+        before.take_while(|number| self.contains(*number)).count()
+    }
+
     /// All of them, ascending.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.numbers.iter().copied()

@@ -38,9 +38,11 @@ impl Follower {
 
     /// Remembers how far records may have been stored without a word of it.
     fn note_unclear(&mut self, answer: &Result<(), Failure>) {
-        // The other two say that nothing was stored.
+        // All others say that nothing was stored.
         let Err(
-            Failure::Sink(SinkError::Retry { .. }) | Failure::TimedOut(_) | Failure::Panicked(_),
+            Failure::Sink(SinkError::Retry { unsent: false, .. })
+            | Failure::TimedOut(_)
+            | Failure::Panicked(_),
         ) = answer
         else {
             return;
@@ -160,7 +162,7 @@ impl Follower {
         match failure {
             Failure::Stopped => {}
             Failure::Sink(SinkError::Blocked { reason }) => self.blocked(neutral(&reason)),
-            Failure::Sink(SinkError::Retry { reason, after }) => {
+            Failure::Sink(SinkError::Retry { reason, after, .. }) => {
                 self.retry(neutral(&reason), after);
             }
             Failure::Sink(SinkError::Refused { .. }) | Failure::TimedOut(_) => {

@@ -103,6 +103,9 @@ impl Follower {
             self.feed_failed(index, reason);
             return None;
         }
+        // A destination that refuses everything goes on doing so after a restart.
+        let row = feed.dead.row_before(next, self.options.refusals_in_row);
+        self.refused_in_row = self.refused_in_row.max(row);
         self.ledger.place(trail, next, Standing::Guessed);
         Some(())
     }

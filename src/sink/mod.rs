@@ -255,6 +255,8 @@ pub enum SinkError {
         reason: String,
         /// How long the destination asked to wait; honoured up to 5 minutes.
         after: Option<Duration>,
+        /// Whether nothing of the batch can be there: see [`SinkError::unsent`].
+        unsent: bool,
     },
     /// Somebody must repair something first. Nothing is dead-lettered, however long it takes.
     #[error("delivery is blocked until somebody acts: {reason}")]
@@ -279,7 +281,21 @@ impl SinkError {
         Self::Retry {
             reason: reason.into(),
             after: None,
+            unsent: false,
         }
+    }
+
+    /// The same, of a passing fault after which nothing of the batch can be at the destination,
+    /// such as a connection that never came about. Other faults stay as they are.
+    ///
+    /// Records that come again after any other passing fault may be there twice, and are counted
+    /// as `resent`.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        if let Self::Retry { unsent, .. } = &mut self {
+            *unsent = true;
+        }
+        self
     }
 
     /// A fault that needs a person.

@@ -130,9 +130,9 @@ async fn records_are_counted_as_sent_again_once_each_and_only_where_the_sink_can
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_refused_for_certain_is_not_counted_as_sent_again() {
+async fn what_was_certainly_not_stored_is_not_counted_as_sent_again() {
     let (bench, source, script) = (Bench::new(), MemorySource::with(1, 25), Script::new());
-    script.next([Answer::Block, Answer::Refuse]);
+    script.next([Answer::Unsent, Answer::Block, Answer::Refuse]);
     let store = MemoryStore::without_position();
     let mut run = bench.follow(script.around(store.sink()), &[&source]);
     run.settle().await;

@@ -124,6 +124,21 @@ async fn a_hundred_refusals_in_a_row_block_the_sink() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_does_not_begin_the_row_of_refusals_anew() {
+    for store in [MemoryStore::new(), MemoryStore::without_position()] {
+        let (bench, source, script) = (Bench::new(), MemorySource::with(1, 300), Script::new());
+        script.refuse(0..300, Telling::Nothing);
+        for _ in 0..3 {
+            let mut run = bench.follow(script.around(store.sink()), &[&source]);
+            run.until_rest().await;
+            assert_eq!(run.stats().state, SinkState::Blocked);
+            assert_eq!(letters(&bench, &source).len(), 99);
+            run.finish().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_is_taken_breaks_the_row() {
     let (bench, source, script) = (Bench::new(), MemorySource::with(1, 1000), Script::new());
     let refused: Vec<_> = (0..1000).filter(|number| number % 100 != 0).collect();

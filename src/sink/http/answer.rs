@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, StatusCode,
     header::{DATE, LOCATION, RETRY_AFTER},
 };
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
@@ -34,14 +34,14 @@ pub(in crate::sink) struct Answer {
     /// Who answered, without secrets.
     from: String,
     /// What we sent and must not repeat, should the answer do so.
-    secrets: Vec<HeaderValue>,
+    secrets: Vec<String>,
 }
 
 impl Answer {
     pub(super) async fn read(
         mut response: Response,
         from: String,
-        secrets: Vec<HeaderValue>,
+        secrets: Vec<String>,
     ) -> Result<Self, reqwest::Error> {
         let mut body = Vec::new();
         while body.len() < MAX_BYTES {
@@ -64,7 +64,14 @@ impl Answer {
     /// Whether the server says it has the batch. A page for people does not say so: it is a login,
     /// or another server than was meant.
     pub(in crate::sink) fn is_success(&self) -> bool {
-        self.status.is_success() && !is_page(&self.headers)
+        self.status.is_success() && !self.shows_a_page()
+    }
+
+    /// Whether there is a page, not only its content type: that is what many frameworks call an `ok`
+    /// and an empty answer too.
+    fn shows_a_page(&self) -> bool {
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        is_page(&self.headers) && first.is_some_and(|first| !first.is_ascii_alphanumeric())
     }
 
     /// What an answer that is no success means, by its status alone.
@@ -93,6 +100,7 @@ impl Answer {
         SinkError::Retry {
             reason: self.reason(""),
             after: self.retry_after(),
+            unsent: self.status == StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -107,6 +115,7 @@ impl Answer {
         SinkError::Retry {
             reason: self.reason(&format!("{what}: {way_out}")),
             after: Some(UNCLEAR),
+            unsent: false,
         }
     }
 
@@ -149,7 +158,7 @@ impl Answer {
         let Ok(text) = std::str::from_utf8(&self.body) else {
             return String::new();
         };
-        let text = without_secrets(text.trim(), self.secrets.iter());
+        let text = without_secrets(text.trim(), self.secrets.iter().map(String::as_str));
         clean(&text, EXCERPT_BYTES).0.into_owned()
     }
 
@@ -175,12 +184,12 @@ impl Answer {
 }
 
 /// A text of a server without what was sent to it as a secret: a server may repeat it.
-pub(in crate::sink) fn without_secrets<'a, 'h>(
+pub(in crate::sink) fn without_secrets<'a, 's>(
     text: &'a str,
-    sent: impl Iterator<Item = &'h HeaderValue>,
+    sent: impl Iterator<Item = &'s str>,
 ) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
-    for secret in sent.filter_map(|value| value.to_str().ok()) {
+    for secret in sent {
         // `Bearer abc` may come back as `abc`.
         let word = secret.rsplit(' ').next().unwrap_or_default();
         for secret in [secret, word] {
@@ -204,14 +213,14 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         let headers = headers.iter().map(|(name, value)| {
             let name = http::HeaderName::from_static(name);
-            (name, HeaderValue::from_str(value).unwrap())
+            (name, http::HeaderValue::from_str(value).unwrap())
         });
         Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.collect(),
             body: body.into(),
             from: "https://siem/in".to_owned(),
-            secrets: vec![HeaderValue::from_static("Bearer hunter2")],
+            secrets: vec!["Bearer hunter2".to_owned()],
         }
     }
 
@@ -255,13 +264,19 @@ mod tests {
             assert_eq!(kind(&answer.judge()), expected, "{status}");
         }
         // It may have taken the records all the same.
-        let SinkError::Retry { after, reason } = answer(200, &page, "").judge() else {
+        let SinkError::Retry { after, reason, .. } = answer(200, &page, " <p>").judge() else {
             panic!("a page");
         };
         assert_eq!(after, Some(UNCLEAR));
         assert!(reason.contains("it is a web page"), "{reason}");
         assert_eq!(kind(&answer(413, &page, "").judge()), "refused");
         assert!(answer(204, &[], "").is_success());
+        for body in ["", "ok", " OK\n"] {
+            assert!(
+                answer(200, &page, body).is_success(),
+                "what frameworks answer by default"
+            );
+        }
         assert!(answer(200, &[("content-type", "application/json")], "{}").is_success());
     }
 

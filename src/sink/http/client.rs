@@ -6,6 +6,7 @@
 use std::{error::Error, time::Duration};
 
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use percent_encoding::percent_decode_str;
 use reqwest::{Url, redirect};
 
 pub(in crate::sink) use super::answer::Answer;
@@ -28,6 +29,8 @@ pub(in crate::sink) struct Client {
     /// Without what could be secret: user, password, query.
     shown: String,
     peer: String,
+    /// What of the path could be a token.
+    hidden: Vec<String>,
     headers: HeaderMap,
     tls: TlsFiles,
     /// Not there during a request: one that failed or was dropped takes its connection along, and
@@ -69,6 +72,7 @@ impl Client {
                 if url.path() == "/" { "/" } else { "/…" }
             ),
             peer: format!("{host}:{port}"),
+            hidden: hidden(url.path()),
             url,
             headers,
             tls,
@@ -124,11 +128,10 @@ impl Client {
         }
         let mut all = self.headers.clone();
         all.extend(headers);
-        let secrets = all
-            .values()
-            .filter(|value| value.is_sensitive())
-            .cloned()
-            .collect();
+        let headers = all.values().filter(|value| value.is_sensitive());
+        let headers = headers.filter_map(|value| value.to_str().ok());
+        let secrets = self.hidden.iter().cloned();
+        let secrets = secrets.chain(headers.map(str::to_owned)).collect();
         let request = client.request(method, url).headers(all).body(body);
         let sent = match request.send().await {
             Ok(response) => Answer::read(response, self.shown.clone(), secrets).await,
@@ -168,14 +171,43 @@ impl Client {
         if error.is_connect() && error.is_timeout() {
             let seconds = CONNECT.as_secs();
             let peer = &self.peer;
-            return SinkError::retry(format!("no connection to {peer} within {seconds} s"));
+            return SinkError::retry(format!("no connection to {peer} within {seconds} s"))
+                .unsent();
         }
         // Its own text repeats the URL with its query; what it comes from does not.
-        match error.source() {
+        let explained = match error.source() {
             Some(source) => tls::trouble(&self.peer, source),
             None => SinkError::retry(format!("no answer from {}", self.peer)),
+        };
+        if error.is_connect() {
+            explained.unsent()
+        } else {
+            explained
         }
     }
+}
+
+/// What of a path could be a token, and must not come back in an answer: the whole of it first, then
+/// its parts that are no plain words.
+fn hidden(path: &str) -> Vec<String> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let mut hidden: Vec<String> = Vec::new();
+    for path in [path, &decoded] {
+        let parts = path.split('/').filter(|part| could_be_a_token(part));
+        let parts: Vec<&str> = parts.collect();
+        if !parts.is_empty() {
+            hidden.extend([path].into_iter().chain(parts).map(str::to_owned));
+        }
+    }
+    hidden
+}
+
+/// Whether a part of a path is more than a word such as `collector`.
+fn could_be_a_token(part: &str) -> bool {
+    let is_word = part
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_');
+    part.len() >= 16 || (part.len() >= 4 && !is_word)
 }
 
 fn shown_port(url: &Url) -> String {
@@ -198,4 +230,22 @@ pub(super) fn is_page(headers: &HeaderMap) -> bool {
         kind.get(..9)
             .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_path_is_hidden_and_plain_words_are_not() {
+        let hidden = |path: &str| hidden(path).join(" ");
+        assert_eq!(hidden("/services/collector/event"), "");
+        assert_eq!(hidden("/v1/logs"), "");
+        assert_eq!(
+            hidden("/services/T0AB/B1/x9Yz"),
+            "/services/T0AB/B1/x9Yz T0AB x9Yz /services/T0AB/B1/x9Yz T0AB x9Yz"
+        );
+        assert!(hidden("/in/abcdefghijklmnop").contains(" abcdefghijklmnop"));
+        assert!(hidden("/in/a%2Fb9c").contains(" b9c") || hidden("/in/a%2Fb9cd").contains(" b9cd"));
+    }
 }

@@ -40,7 +40,7 @@ impl Answer {
         headers: &HeaderMap,
     ) -> Result<Self, String> {
         let partial = response.partial_success.unwrap_or_default();
-        let message = foreign(&without_secrets(&partial.error_message, headers.values()));
+        let message = foreign(&without_secrets(&partial.error_message, sent(headers)));
         match u64::try_from(partial.rejected_log_records) {
             Ok(0) => Ok(Self::Taken {
                 warning: Some(message).filter(|message| !message.is_empty()),
@@ -58,6 +58,11 @@ impl Answer {
     }
 }
 
+/// The headers that were sent, as texts that must not come back.
+pub(super) fn sent(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.values().filter_map(|value| value.to_str().ok())
+}
+
 /// A text of the receiver, made safe and short.
 pub(super) fn foreign(text: &str) -> String {
     text::clean(text.trim(), MAX_REASON).0.into_owned()
@@ -68,5 +73,6 @@ pub(super) fn retry(reason: impl Display, after: Option<Duration>) -> SinkError 
     SinkError::Retry {
         reason: reason.to_string(),
         after,
+        unsent: false,
     }
 }

@@ -141,7 +141,8 @@ impl Endpoint {
         )
     }
 
-    /// The address of the sink.
+    /// The address of the sink, without what could be secret: some services put a token into the
+    /// path.
     pub(super) fn address(&self) -> String {
         let scheme = match (self.protocol, self.security) {
             (Protocol::Grpc, Security::Plain) => "otlp+grpc",
@@ -149,7 +150,8 @@ impl Endpoint {
             (Protocol::Http, Security::Plain) => "otlp+http",
             (Protocol::Http, Security::Tls) => "otlp+https",
         };
-        let path = if self.path == PATH { "" } else { &self.path };
+        let is_usual = self.path.is_empty() || self.path == PATH;
+        let path = if is_usual { "" } else { "/…" };
         format!("{scheme}://{}{path}", self.host_port())
     }
 }
@@ -174,8 +176,8 @@ mod tests {
             ),
             (
                 Protocol::Http,
-                "https://a.example:443/x/v1/logs",
-                "otlp+https://a.example:443/x/v1/logs",
+                "https://a.example:443/receiver/hunter2/v1/logs",
+                "otlp+https://a.example:443/…",
             ),
         ];
         for (protocol, text, address) in cases {

@@ -200,3 +200,33 @@ fn pairs(variable: &Variable) -> Result<Vec<(String, String)>, OtlpSinkError> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_general_endpoint_is_a_base_and_that_of_logs_stands_as_it_is() {
+        for (name, value, url) in [
+            (
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "https://c/base/",
+                "https://c:4318/base/v1/logs",
+            ),
+            (
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "http://c/v1/logs",
+                "http://c:4318/v1/logs",
+            ),
+            (
+                "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+                "http://c/own",
+                "http://c:4318/own",
+            ),
+        ] {
+            let look_up = |asked: &str| (asked == name).then(|| value.to_owned());
+            let endpoint = Environment(&look_up).endpoint().unwrap();
+            assert_eq!(endpoint.url(), url, "{name}={value}");
+        }
+    }
+}

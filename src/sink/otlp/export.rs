@@ -144,6 +144,7 @@ impl OtlpSink {
         // What is to be sent; the last is next, so that order is kept.
         let mut parts = Vec::new();
         parts.push(0..open.len());
+        let mut is_first = true;
         while let Some(part) = parts.pop() {
             let records = open.get(part.clone()).unwrap_or_default();
             if records.is_empty() {
@@ -155,7 +156,7 @@ impl OtlpSink {
             parts.push(sent.end..part.end);
             let records = records.get(..request.records).unwrap_or_default();
             let answer = connection.send(request.message, &headers, self.settings.timeout);
-            match answer.await? {
+            match answer.await.map_err(|error| of_all(error, is_first))? {
                 Answer::Taken { warning } => {
                     self.settled.taken(batch, records);
                     self.warn(warning);
@@ -176,6 +177,7 @@ impl OtlpSink {
                     parts.push(sent);
                 }
             }
+            is_first = false;
         }
         refused.into_result(&self.settings.endpoint.address())
     }
@@ -220,6 +222,15 @@ fn pieces(part: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let from = start + piece * size;
         from..(from + size).min(end)
     })
+}
+
+/// The error of one request, as that of all requests of a batch: that nothing was sent is true of
+/// the first one only.
+fn of_all(error: SinkError, is_first: bool) -> SinkError {
+    match error {
+        SinkError::Retry { reason, after, .. } if !is_first => retry(reason, after),
+        error => error,
+    }
 }
 
 /// Records that the receiver will never take.

@@ -111,11 +111,10 @@ impl Grpc {
             )));
         }
         match tls::trouble(&self.peer, source) {
+            error if find::<ConnectError>(source).is_some() => Err(error.unsent()),
             // There is a connection, and nothing of gRPC ever came of it. That may pass, and may
             // as well be the port of something else.
-            SinkError::Retry { reason, after }
-                if !self.is_known && find::<ConnectError>(source).is_none() =>
-            {
+            SinkError::Retry { reason, after, .. } if !self.is_known => {
                 let hint = "is this the port of gRPC, which usually is 4317?";
                 Err(retry(format!("{reason}; {hint}"), after))
             }

@@ -62,7 +62,9 @@ impl Http {
 fn hint(error: SinkError) -> SinkError {
     const SIGNS: [&str; 2] = ["invalid HTTP version", "unexpected message"];
     match error {
-        SinkError::Retry { reason, after } if SIGNS.iter().any(|sign| reason.contains(sign)) => {
+        SinkError::Retry { reason, after, .. }
+            if SIGNS.iter().any(|sign| reason.contains(sign)) =>
+        {
             let hint = "is this the port of HTTP, which usually is 4318?";
             retry(format!("{reason}; {hint}"), after)
         }

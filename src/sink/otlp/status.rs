@@ -6,7 +6,7 @@ use ::http::HeaderMap;
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::answer::{Answer, MAX_ANSWER, UNCLEAR, foreign, retry};
+use super::answer::{Answer, MAX_ANSWER, UNCLEAR, foreign, retry, sent};
 use crate::sink::{SinkError, http::client::without_secrets};
 
 /// What a status says: about the records, or about the way to the receiver.
@@ -19,7 +19,7 @@ pub(super) fn judge(
 ) -> Result<Answer, SinkError> {
     let code = status.code();
     let name = name(code);
-    let reason = match foreign(&without_secrets(status.message(), headers.values())) {
+    let reason = match foreign(&without_secrets(status.message(), sent(headers))) {
         message if message.is_empty() => format!("{address} answers {name}"),
         message => format!("{address} answers {name}: {message}"),
     };

@@ -68,18 +68,18 @@ impl Connection {
         };
         let late = |what: &str| {
             let seconds = CONNECT.as_secs();
-            SinkError::retry(format!("no {what} {peer} within {seconds} s"))
+            SinkError::retry(format!("no {what} {peer} within {seconds} s")).unsent()
         };
         let tcp = timeout(CONNECT, TcpStream::connect((host, port))).await;
         let tcp = tcp.map_err(|_elapsed| late("connection to"))?;
-        let tcp = tcp.map_err(|error| tls::trouble(&peer, &error))?;
+        let tcp = tcp.map_err(|error| tls::trouble(&peer, &error).unsent())?;
         let stream = match &trusted {
             None => Stream::Plain(tcp),
             Some(trusted) => {
                 let stream = timeout(CONNECT, tls::connect(trusted, host, tcp)).await;
                 let stream = stream.map_err(|_elapsed| late("TLS with"))?;
                 Stream::Tls(Box::new(
-                    stream.map_err(|error| tls::trouble(&peer, &error))?,
+                    stream.map_err(|error| tls::trouble(&peer, &error).unsent())?,
                 ))
             }
         };

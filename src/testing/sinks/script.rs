@@ -25,6 +25,8 @@ pub enum Answer {
     Retry,
     /// The same, with a wish for when to come back.
     RetryAfter(Duration),
+    /// Stores nothing, answers a [`SinkError::unsent`] one.
+    Unsent,
     /// Stores nothing, answers [`SinkError::Blocked`].
     Block,
     /// Stores nothing, answers [`SinkError::Refused`] without saying which.
@@ -286,7 +288,9 @@ async fn play_fault(script: &Script, turn: Turn) -> Result<(), SinkError> {
         Answer::RetryAfter(after) => Err(SinkError::Retry {
             reason: "the script asks to wait".to_owned(),
             after: Some(after),
+            unsent: false,
         }),
+        Answer::Unsent => Err(SinkError::retry("the script has no connection").unsent()),
         Answer::Block => Err(SinkError::blocked("the script blocks")),
         Answer::Refuse => Err(SinkError::refused(Vec::new(), "the script refuses")),
         Answer::Panic => panics(),

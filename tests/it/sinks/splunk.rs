@@ -258,7 +258,7 @@ async fn another_service_at_the_address_is_found_out() {
         for error in [sink.probe().await, sink.deliver(&ten(0)).await] {
             match error.unwrap_err() {
                 // A success that is none: it may have taken the events, so it is asked rarely.
-                SinkError::Retry { after, reason } if is_success => {
+                SinkError::Retry { after, reason, .. } if is_success => {
                     assert_eq!(after.map(|after| after.as_secs()), Some(300), "{reason}");
                     assert!(reason.contains("address"), "{reason}");
                 }

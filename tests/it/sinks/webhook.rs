@@ -222,7 +222,7 @@ async fn what_a_server_answers_is_told_apart() {
     // It may have taken the records all the same: rarely tried again, and counted as unclear.
     let unclear = error_of(page).await;
     assert!(
-        matches!(&unclear, SinkError::Retry { after: Some(after), reason }
+        matches!(&unclear, SinkError::Retry { after: Some(after), reason, .. }
             if after.as_secs() == 300 && reason.contains("it is a web page")),
         "{unclear:?}"
     );
@@ -338,7 +338,7 @@ async fn a_server_that_is_not_there_is_tried_again_and_found_when_it_is() {
         "no connection to {}: connection refused",
         receiver.address()
     );
-    assert_eq!(error, SinkError::retry(expected));
+    assert_eq!(error, SinkError::retry(expected).unsent());
     receiver.start_again();
     sink.deliver(&plain(&origin(1), 3..6)).await.unwrap();
 

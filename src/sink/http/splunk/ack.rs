@@ -125,6 +125,7 @@ impl SplunkSink {
             return Err(SinkError::Retry {
                 reason: format!("{what}: look at the token"),
                 after: Some(crate::sink::http::answer::UNCLEAR),
+                unsent: false,
             });
         };
         let began = Instant::now();
@@ -150,6 +151,7 @@ impl SplunkSink {
                 return Err(SinkError::Retry {
                     reason: format!("Splunk has not yet indexed the records {first} to {last}"),
                     after: Some(LONGEST_WAIT),
+                    unsent: false,
                 });
             }
             sleep(wait).await;

@@ -47,7 +47,9 @@ impl Hec {
             }
             6 | 12 | 13 | 15 => Self::Event(said.place),
             11 => Self::NoChannel,
-            8 | 9 | 18..=20 | 23 | 26 | 27 => Self::Failed(answer.retry()),
+            // It is busy: nothing was taken.
+            9 => Self::Failed(answer.retry().unsent()),
+            8 | 18..=20 | 23 | 26 | 27 => Self::Failed(answer.retry()),
             _ => Self::Failed(answer.judge()),
         }
     }

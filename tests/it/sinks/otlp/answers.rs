@@ -36,7 +36,7 @@ pub(super) fn blocked(error: SinkError) -> String {
 
 pub(super) fn retry(error: SinkError) -> (String, Option<Duration>) {
     match error {
-        SinkError::Retry { reason, after } => (reason, after),
+        SinkError::Retry { reason, after, .. } => (reason, after),
         other => panic!("{other:?}"),
     }
 }
@@ -189,7 +189,7 @@ async fn what_is_no_receiver_of_logs_blocks_or_is_asked_rarely() {
             ] {
                 let reason = match answer.unwrap_err() {
                     // What was answered with a success may have been taken: tried again, rarely.
-                    SinkError::Retry { reason, after } if status == 200 => {
+                    SinkError::Retry { reason, after, .. } if status == 200 => {
                         assert_eq!(after, Some(Duration::from_secs(300)), "{way:?} {reason}");
                         reason
                     }
@@ -268,7 +268,7 @@ async fn nobody_at_the_address_is_a_passing_fault() {
         let mut sink = builder.build().unwrap();
         let error = sink.deliver(&plain(&origin(1), 0..1)).await.unwrap_err();
         let expected = format!("no connection to {address}: connection refused");
-        assert_eq!(error, SinkError::retry(expected), "{way:?}");
+        assert_eq!(error, SinkError::retry(expected).unsent(), "{way:?}");
     }
 }
 
