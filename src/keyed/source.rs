@@ -173,9 +173,10 @@ fn warn_of_readers(file: &File, path: &Path) {
 
     let mode = file.metadata().map(|about| about.permissions().mode());
     if let Ok(mode) = mode
-        && mode & 0o077 != 0
+        // A group may have to read it: that is how a pod gets a secret.
+        && mode & 0o027 != 0
     {
-        tracing::warn!(target: "tower_audit", file = %path.display(), mode = %format!("{:o}", mode & 0o777), "the key file can be read by others; chmod 600 it");
+        tracing::warn!(target: "tower_audit", file = %path.display(), mode = %format!("{:o}", mode & 0o777), "others can read or change the key file; chmod 600 it, or 640 where a group must read it");
     }
 }
 

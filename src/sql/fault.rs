@@ -1,6 +1,7 @@
 //! What an error of a database means for whoever called.
 
 use super::schema::SchemaError;
+use crate::text::clean;
 
 /// Who can do something about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +60,5 @@ pub(crate) fn reason(error: &sqlx::Error, fault: Fault) -> String {
 
 /// What a server said, without what could confuse a terminal or fill a log.
 pub(crate) fn foreign(text: &str) -> String {
-    let mut clean: String = text
-        .chars()
-        .map(|next| if next.is_control() { ' ' } else { next })
-        .take(MAX_FOREIGN_BYTES)
-        .collect();
-    clean.truncate(clean.floor_char_boundary(MAX_FOREIGN_BYTES));
-    clean
+    clean(text, MAX_FOREIGN_BYTES).0.into_owned()
 }

@@ -74,8 +74,9 @@ fn by_number(number: u16) -> Fault {
 
 const LOGIN: &str = "correct the user or the password in the sink's address, \
                      or let the server admit this user from here";
-const PRIVILEGES: &str = "grant the user SELECT, INSERT and UPDATE on these tables; \
-                          CREATE too until they are made";
+// Not on all tables: a service that may UPDATE the records could rewrite them.
+const PRIVILEGES: &str = "let the owner of the tables grant what a service needs, and no more: \
+                          tower-audit migrate URL --service-role NAME";
 const TLS: &str = "the server's certificate is not trusted here, or it has no TLS: \
                    name its authority with ca=, and its host as in the certificate";
 

@@ -42,6 +42,8 @@ fn by_code(code: &str) -> Fault {
         "23505" => Fault::Constraint,
         // invalid_binary_representation, bad_copy_file_format: a column of another type.
         "22P03" | "22P04" => Fault::Repair(ALTERED),
+        // duplicate_prepared_statement, invalid_sql_statement_name: another session answers.
+        "26000" | "42P05" => Fault::Repair(POOL),
         // read_only_sql_transaction
         "25006" => Fault::Repair(READ_ONLY),
         // invalid_catalog_name
@@ -74,6 +76,8 @@ fn by_class(class: &str) -> Fault {
 
 const LOGIN: &str = "correct the user or the password, or let the server's pg_hba.conf admit them; \
                      a password file is read again at each attempt";
+const POOL: &str = "name the server itself, or a pool that keeps a session for each client: one that \
+                    pools transactions loses prepared statements and settings";
 const PRIVILEGE: &str = "this user may not do that: run `tower-audit migrate URL --service-role NAME` \
                          as the owner of the tables";
 const READ_ONLY: &str = "this server only reads: name the primary";
