@@ -3,8 +3,10 @@
 
 use std::{fs, time::Duration};
 
+use sqlx::{ConnectOptions, Connection};
 use tower_audit::{
     Audit, Health, Record,
+    sink::{Sink, SqliteSink},
     stats::SinkStats,
     testing::{TestTrail, sinks::MemoryStore},
 };
@@ -38,7 +40,13 @@ fn receivers() -> (Vec<Receiver>, Vec<Case>) {
     let big = "x".repeat(3_000_000);
     let page = Reply::with(200, "content-type", "text/html", "<h1>Log in</h1>");
     let away = Reply::with(302, "location", "https://other.example/?secret", "");
-    let answers: [(&str, &str, Reply, &str); 6] = [
+    let echo = Reply::with(
+        400,
+        "content-type",
+        "application/json",
+        r#"{"path":"/in/hunter2"}"#,
+    );
+    let answers: [(&str, &str, Reply, &str); 7] = [
         (
             "forbidden",
             "splunk+http://A?token=hunter2",
@@ -58,13 +66,19 @@ fn receivers() -> (Vec<Receiver>, Vec<Case>) {
             Reply::plain(500, big),
             "500",
         ),
+        ("refuses", "http://A/in/hunter2?secret=hunter2", echo, "400"),
         (
-            "refuses",
+            "login",
             "http://A/in?secret=hunter2",
-            Reply::plain(400, "not JSON"),
-            "400",
+            page.clone(),
+            "it is a web page",
         ),
-        ("otlp-page", "otlp+http://A", page, "it is a web page"),
+        (
+            "otlp-page",
+            "otlp+http://A/hunter2/v1/logs",
+            page,
+            "it is a web page",
+        ),
     ];
     let mut receivers = Vec::new();
     let mut cases = Vec::new();
@@ -82,8 +96,46 @@ fn receivers() -> (Vec<Receiver>, Vec<Case>) {
     (receivers, cases)
 }
 
-fn cases(dir: &std::path::Path) -> (Vec<Receiver>, Vec<Case>) {
+/// Databases with tables that are not ours, or not yet.
+async fn tables(dir: &std::path::Path) -> [Case; 2] {
+    let other = dir.join("other.db");
+    let newer = dir.join("newer.db");
+    let mut sink = SqliteSink::new(&newer);
+    sink.probe().await.unwrap();
+    sink.close().await.unwrap();
+    for (path, sql) in [
+        (
+            &other,
+            "CREATE TABLE audit_schema (id INTEGER); CREATE TABLE audit_records (id INTEGER)",
+        ),
+        (
+            &newer,
+            "INSERT INTO audit_schema VALUES (99, '0099_other', 2, 0, 0)",
+        ),
+    ] {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut connection = options.create_if_missing(true).connect().await.unwrap();
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
+        done.execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+    [
+        case(
+            "another-shape",
+            format!("sqlite://{}", other.display()),
+            "prefix",
+        ),
+        case(
+            "newer-format",
+            format!("sqlite://{}", newer.display()),
+            "2.0",
+        ),
+    ]
+}
+
+async fn cases(dir: &std::path::Path) -> (Vec<Receiver>, Vec<Case>) {
     let (receivers, mut cases) = receivers();
+    cases.extend(tables(dir).await);
     let notes = dir.join("notes.db");
     fs::write(
         &notes,
@@ -97,6 +149,7 @@ fn cases(dir: &std::path::Path) -> (Vec<Receiver>, Vec<Case>) {
             "127.0.0.1:1",
         ),
         case("nobody", "otlp+grpc://127.0.0.1:1", "127.0.0.1:1"),
+        case("no-syslog", "syslog+tcp://127.0.0.1:1", "127.0.0.1:1"),
         case(
             "no-directory",
             "file:///no/such/directory/audit.jsonl",
@@ -117,6 +170,11 @@ fn cases(dir: &std::path::Path) -> (Vec<Receiver>, Vec<Case>) {
         let (_, rest) = url.split_once('@').unwrap();
         let address = format!("postgres://nobody:hunter2@{rest}");
         cases.push(case("password", address, "password"));
+    }
+    if let Some(url) = services::mariadb() {
+        let (_, rest) = url.split_once('@').unwrap();
+        let address = format!("mysql://nobody:hunter2@{rest}");
+        cases.push(case("mariadb-password", address, "password"));
     }
     (receivers, cases)
 }
@@ -149,7 +207,7 @@ fn reasons(audit: &Audit, cases: &[Case]) -> Vec<String> {
 #[tokio::test]
 async fn what_is_wrong_with_a_destination_stands_in_the_report_and_in_health() {
     let dir = tempfile::tempdir().unwrap();
-    let (_receivers, cases) = cases(dir.path());
+    let (_receivers, cases) = cases(dir.path()).await;
     let list: Vec<_> = cases
         .iter()
         .map(|case| format!("{}={}", case.name, case.address))

@@ -10,6 +10,8 @@ mod mysql;
 mod mysql_faults;
 #[cfg(feature = "mysql")]
 mod mysql_owner;
+#[cfg(feature = "mysql")]
+mod mysql_restore;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "postgres")]
