@@ -3,6 +3,10 @@
 //! It is decided here, not by the database, which knows little of how many records match: the
 //! leading filter is written plainly, every other one so that no index serves for it. All indexes
 //! end with `id`, so that what was asked for comes in its order.
+//!
+//! Within a reach, its own index leads, whatever else is asked for: how far a search comes, and
+//! where it stops, must not depend on what is out of reach. Only a session or a request leads before
+//! it, each of few records by its nature.
 
 use super::{ActionPattern, Query, needle::Needle, statement::Tables};
 
@@ -66,6 +70,8 @@ pub(super) enum Also {
 pub(super) struct Plan {
     pub(super) tables: Tables,
     pub(super) lead: Lead,
+    /// What the reach asks for beside the lead. An entry of the lead counts as one only if it holds.
+    pub(super) within: Vec<Also>,
     pub(super) also: Vec<Also>,
     /// What the database cannot check.
     pub(super) needle: Option<Needle>,
@@ -123,7 +129,21 @@ pub(super) fn texts(query: &Query) -> Option<Vec<(Column, &str)>> {
     Some(texts)
 }
 
-/// Along what a query is answered: the filter that matches fewest records, as a rule.
+/// The columns of a reach, the one of fewest records to lead first, as a rule.
+const OF_REACH: [Column; 3] = [ACTOR, TENANT, APPLICATION];
+
+fn is_of_reach(query: &Query, column: Column) -> bool {
+    let reach = &query.reach;
+    match column {
+        ACTOR => reach.actor.is_some(),
+        TENANT => reach.tenant.is_some(),
+        APPLICATION => reach.application.is_some(),
+        _ => false,
+    }
+}
+
+/// Along what a query is answered: its reach; otherwise the filter that matches fewest records, as a
+/// rule.
 pub(super) fn draft(query: &Query) -> Draft {
     let Some(texts) = texts(query) else {
         return Draft::Nothing;
@@ -132,6 +152,11 @@ pub(super) fn draft(query: &Query) -> Draft {
     let lead =
         |(column, text): (Column, &str)| Draft::Ready(Lead::Column(column, vec![text.to_owned()]));
     if let Some(found) = first.filter(|(column, _)| [SESSION, REQUEST].contains(column)) {
+        return lead(*found);
+    }
+    let mut of_reach = OF_REACH.into_iter().filter(|it| is_of_reach(query, *it));
+    let narrowest = of_reach.next();
+    if let Some(found) = texts.iter().find(|(it, _)| Some(*it) == narrowest) {
         return lead(*found);
     }
     match (&query.target_type, &query.target) {
@@ -154,16 +179,28 @@ pub(super) fn draft(query: &Query) -> Draft {
     }
 }
 
+/// The columns beside the lead: those of the reach, and the others.
+fn columns(tables: &Tables, query: &Query, lead: &Lead) -> (Vec<Also>, Vec<Also>) {
+    let (mut within, mut also) = (Vec::new(), Vec::new());
+    for (column, text) in texts(query).unwrap_or_default() {
+        let leads = matches!(lead, Lead::Column(leading, _) if *leading == column);
+        if leads {
+            continue;
+        }
+        let is = Also::Is(column, tables.stored(text));
+        if is_of_reach(query, column) {
+            within.push(is);
+        } else {
+            also.push(is);
+        }
+    }
+    (within, also)
+}
+
 impl Plan {
     /// Everything that a query asks for beside its lead.
     pub(super) fn new(tables: &Tables, query: &Query, lead: Lead) -> Self {
-        let mut also = Vec::new();
-        for (column, text) in texts(query).unwrap_or_default() {
-            let leads = matches!(&lead, Lead::Column(leading, _) if *leading == column);
-            if !leads {
-                also.push(Also::Is(column, tables.stored(text)));
-            }
-        }
+        let (within, mut also) = columns(tables, query, &lead);
         let leads = matches!(&lead, Lead::Column(ACTION, _));
         if let Some(pattern) = query.action.as_ref().filter(|_| !leads)
             && pattern.as_exact().is_none()
@@ -211,13 +248,14 @@ impl Plan {
         Self {
             tables: tables.clone(),
             lead,
+            within,
             also,
             needle,
             is_found,
         }
     }
 
-    /// Whether everything along the lead matches.
+    /// Whether everything along the lead matches that is in reach.
     pub(super) fn is_lead_alone(&self) -> bool {
         self.also.is_empty() && self.needle.is_none()
     }

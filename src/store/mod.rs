@@ -178,7 +178,8 @@ impl Store {
         max: usize,
     ) -> Result<Choices, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = ask::choices(&mut reader, &self.pool.tables, field, reach, max).await;
+        let tables = &self.pool.tables;
+        let found = ask::choices(&mut reader, tables, field, reach, max, ask::NEWEST).await;
         self.pool.give(reader, found)
     }
 
@@ -189,7 +190,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn count(&self, query: &Query, max: u64) -> Result<Count, StoreError> {
         let mut reader = self.pool.take().await?;
-        let found = ask::count(&mut reader, &self.pool.tables, query, max).await;
+        let budget = Budget::page(reader.limit);
+        let found = ask::count(&mut reader, &self.pool.tables, query, max, budget).await;
         self.pool.give(reader, found)
     }
 

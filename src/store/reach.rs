@@ -3,7 +3,7 @@
 /// The part of a store that a reader may see: only records that match everything set here.
 ///
 /// It is part of the query itself: what is outside of it is not counted, not offered as a choice,
-/// not exported, and not found by its id.
+/// not exported, not found by its id, and does not decide where a search stops.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Reach {
     pub(super) tenant: Option<String>,

@@ -55,8 +55,8 @@ impl Plan {
         sql.done(&KINDS)
     }
 
-    /// The id that ends the next so many entries of the lead's index, whatever else must hold; no
-    /// row when there are not so many.
+    /// The id that ends the next so many entries of the lead's index that are in reach, whatever else
+    /// must hold; no row when there are not so many.
     pub(super) fn boundary(&self, span: Span, order: Order, entries: usize) -> Statement {
         let rows = Rows {
             count: 1,
@@ -253,11 +253,10 @@ impl Plan {
             self.lead_conditions(sql, part);
         }
         self.id_conditions(sql, span);
-        if also {
-            for also in &self.also {
-                sql.push(" AND ");
-                self.also(sql, also);
-            }
+        let matching = if also { self.also.as_slice() } else { &[] };
+        for also in self.within.iter().chain(matching) {
+            sql.push(" AND ");
+            self.also(sql, also);
         }
     }
 

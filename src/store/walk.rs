@@ -3,6 +3,10 @@
 //! A lead without other conditions is read as it is: every entry matches. Otherwise it is walked in
 //! windows: where so many entries end is found in the index alone, and what matches is looked for
 //! within. So it is known after each how far the search came, and it can stop there.
+//!
+//! With a reach, all entries that count are in reach: where a window ends, and so where a page goes on,
+//! says nothing of others. Where a reach is of two fields, or a session or a request leads, that is
+//! not found in the index alone.
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +31,7 @@ const LOOKED_AT: usize = 500;
 pub(super) struct Budget {
     /// Entries of the lead.
     entries: usize,
+    time: Duration,
     end: Option<Instant>,
 }
 
@@ -37,20 +42,27 @@ impl Budget {
         Self::new(100_000, Duration::from_secs(2).min(limit / 2))
     }
 
-    /// Whether there is anything in a direction in which nobody goes yet.
-    pub(super) fn glance(limit: Duration) -> Self {
-        Self::new(5000, Duration::from_millis(200).min(limit / 4))
+    /// A part of it, from now on, for whether there is anything in a direction in which nobody goes
+    /// yet: of a page's 5000 entries or 200 milliseconds.
+    pub(super) fn glance(self) -> Self {
+        Self::new(self.entries / 20, self.time / 10)
     }
 
     pub(super) fn new(entries: usize, time: Duration) -> Self {
         Self {
             entries,
+            time,
             end: Instant::now().checked_add(time),
         }
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.entries == 0 || self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// The entries of a window that would be so long; one at least, so that every walk gets on.
+    pub(super) fn window(&self, entries: usize) -> usize {
+        entries.min(self.entries).max(1)
     }
 
     pub(super) fn looked_at(&mut self, entries: usize) {
@@ -111,13 +123,14 @@ impl<'a> Walk<'a> {
             if self.rest.is_empty() {
                 break Ended::Everything;
             }
-            let window = self.next_window(reader).await?;
+            let entries = budget.window(self.window);
+            let window = self.next_window(reader, entries).await?;
             let found = self.search(reader, window, want, &mut records).await?;
             if found == Ended::Full {
                 break Ended::Full;
             }
             self.leave(window);
-            budget.looked_at(self.window);
+            budget.looked_at(entries);
             self.window = (self.window * 4).min(MAX_WINDOW);
             if budget.is_over() && !self.rest.is_empty() {
                 break Ended::Budget;
@@ -131,11 +144,11 @@ impl<'a> Walk<'a> {
     }
 
     /// What the next entries of the lead span.
-    pub(super) async fn next_window(&self, reader: &mut Reader<'_>) -> sqlx::Result<Span> {
+    async fn next_window(&self, reader: &mut Reader<'_>, entries: usize) -> sqlx::Result<Span> {
         if self.plan.is_lead_alone() {
             return Ok(self.rest);
         }
-        self.window_of(reader, self.window).await
+        self.window_of(reader, entries).await
     }
 
     /// What so many entries of the lead span.

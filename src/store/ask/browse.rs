@@ -28,6 +28,7 @@ pub(in crate::store) async fn browse(
         Order::Down
     };
     let limit = query.limit_records();
+    let glance = budget;
     let mut walk = Walk::new(&plan, order, span);
     // One more tells whether there are more.
     let walked = walk
@@ -36,7 +37,7 @@ pub(in crate::store) async fn browse(
     let (ahead, searched) = ahead(&walked, order, limit);
     let mut records = walked.records;
     records.truncate(limit);
-    let behind = behind(reader, &plan, query, order, records.first()).await?;
+    let behind = behind(reader, &plan, query, order, records.first(), glance).await?;
     if order == Order::Up {
         records.reverse();
     }
@@ -78,6 +79,7 @@ async fn behind(
     query: &Query,
     order: Order,
     first: Option<&Stored>,
+    budget: Budget,
 ) -> sqlx::Result<Option<RecordId>> {
     let first = first.map(|first| first.id);
     let whole = Span::of(&query.clone().everywhere());
@@ -113,7 +115,7 @@ async fn behind(
         }
         _ => return Ok(None),
     };
-    let mut budget = Budget::glance(reader.limit);
+    let mut budget = budget.glance();
     let found = Walk::new(plan, back, span)
         .find(reader, 1, &mut budget)
         .await?;

@@ -11,15 +11,16 @@ use super::super::{
 };
 
 /// Within a reach the values of so many newest records of it are looked at.
-const NEWEST: usize = 20_000;
+pub(in crate::store) const NEWEST: usize = 20_000;
 
-/// The different values of a field.
+/// The different values of a field; within a reach, among so many newest records of it.
 pub(in crate::store) async fn choices(
     reader: &mut Reader<'_>,
     tables: &Tables,
     field: Field,
     reach: &Reach,
     max: usize,
+    newest: usize,
 ) -> sqlx::Result<Choices> {
     let max = max.min(super::MAX_VALUES);
     let column = column(field);
@@ -37,7 +38,7 @@ pub(in crate::store) async fn choices(
         };
         let whole = Span::of(&query);
         let walk = Walk::new(&plan, Order::Down, whole);
-        let window = walk.window_of(reader, NEWEST).await?;
+        let window = walk.window_of(reader, newest).await?;
         choices.is_complete = window == whole;
         plan.values(column, window, max.saturating_add(1))
     };

@@ -18,6 +18,7 @@ pub(in crate::store) async fn count(
     tables: &Tables,
     query: &Query,
     max: u64,
+    mut budget: Budget,
 ) -> sqlx::Result<Count> {
     let span = Span::of(query);
     let mut count = Count {
@@ -32,11 +33,11 @@ pub(in crate::store) async fn count(
     }
     // One more tells whether there are more.
     let most = usize::try_from(max).unwrap_or(usize::MAX).saturating_add(1);
-    if plan.is_lead_alone() && !plan.has_doubles() {
+    // In reach is found out for each entry where the reach is of two fields: within the budget.
+    if plan.is_lead_alone() && plan.within.is_empty() && !plan.has_doubles() {
         let mut rows = reader.link.rows(plan.capped_total(span, most)).await?;
         count.records = rows.pop().map_or(Ok(0), |mut row| row.number())?;
     } else {
-        let mut budget = Budget::page(reader.limit);
         let mut walk = Walk::new(&plan, Order::Down, span);
         if plan.needle.is_some() {
             while count.records <= max {
@@ -53,11 +54,12 @@ pub(in crate::store) async fn count(
                     count.is_exact = false;
                     break;
                 }
-                let window = walk.window_of(reader, WINDOW).await?;
+                let entries = budget.window(WINDOW);
+                let window = walk.window_of(reader, entries).await?;
                 let mut rows = reader.link.rows(plan.total(window)).await?;
                 count.records += rows.pop().map_or(Ok(0), |mut row| row.number())?;
                 walk.leave(window);
-                budget.looked_at(WINDOW);
+                budget.looked_at(entries);
             }
         }
     }

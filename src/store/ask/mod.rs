@@ -11,7 +11,7 @@ mod trails;
 pub(super) use self::trails::leaves_statement;
 pub(super) use self::{
     browse::{browse, record},
-    choices::choices,
+    choices::{NEWEST, choices},
     count::count,
     follow::{follow, last_arrival},
     histogram::histogram,

@@ -58,19 +58,24 @@ pub(super) fn json(number: i64) -> String {
     json
 }
 
-async fn fill<D: Database>(database: &D) -> Connection<D> {
+/// The records of most tests, with their numbers.
+pub(super) fn usual() -> Vec<(i64, String)> {
+    (0..RECORDS).map(|number| (number, json(number))).collect()
+}
+
+async fn fill<D: Database>(database: &D, records: &[(i64, String)]) -> Connection<D> {
     let mut connection = database.connect().await.unwrap();
     migrate(database, &mut connection).await.unwrap();
     let origin = Origin::new(Uuid::from_u128(1), "docs", None);
-    let jsons: Vec<String> = (0..RECORDS).map(json).collect();
-    let rows: Vec<Row<'_>> = (0..)
-        .zip(&jsons)
-        .map(|(number, json)| Row::new(number, &[0; 32], json).unwrap())
-        .collect();
+    let rows = records.iter().map(|(number, json)| {
+        let number = number.cast_unsigned();
+        Row::new(number, &[0; 32], json).unwrap()
+    });
+    let rows: Vec<Row<'_>> = rows.collect();
     let group = Group {
         origin: &origin,
         received: Timestamp::from_micros(0),
-        next: RECORDS.cast_unsigned(),
+        next: records.last().unwrap().0.cast_unsigned() + 1,
         head: None,
         rows,
         chosen: false,
@@ -100,9 +105,13 @@ impl Filled {
 
 /// A plan must not depend on whether an operator ran `ANALYZE`.
 pub(super) async fn sqlite(analyzed: bool) -> Filled {
+    sqlite_of(analyzed, &usual()).await
+}
+
+pub(super) async fn sqlite_of(analyzed: bool, records: &[(i64, String)]) -> Filled {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.db");
-    let mut connection = fill(&SqliteDatabase::new(&path)).await;
+    let mut connection = fill(&SqliteDatabase::new(&path), records).await;
     if analyzed {
         let done = sqlx::query("ANALYZE").execute(&mut connection).await;
         done.unwrap();
@@ -136,10 +145,14 @@ fn found(name: &str) -> Option<String> {
 }
 
 pub(super) async fn postgres(analyzed: bool) -> Option<Filled> {
+    postgres_of(analyzed, &usual()).await
+}
+
+pub(super) async fn postgres_of(analyzed: bool, records: &[(i64, String)]) -> Option<Filled> {
     let url = format!("{}?schema={}", found("POSTGRES_URL")?, unique());
     let address = || Address::parse(&url, &["postgres"]).unwrap();
     let database = PostgresDatabase::from_address(address()).unwrap();
-    let mut connection = fill(&database).await;
+    let mut connection = fill(&database, records).await;
     if analyzed {
         let sql = format!("ANALYZE {}", database.table("records"));
         let sql = sqlx::AssertSqlSafe(sql);
@@ -150,10 +163,14 @@ pub(super) async fn postgres(analyzed: bool) -> Option<Filled> {
 }
 
 pub(super) async fn mariadb() -> Option<Filled> {
+    mariadb_of(&usual()).await
+}
+
+pub(super) async fn mariadb_of(records: &[(i64, String)]) -> Option<Filled> {
     let url = format!("{}?prefix={}_", found("MARIADB_URL")?, unique());
     let address = || Address::parse(&url, &["mysql"]).unwrap();
     let database = MysqlDatabase::from_address(address()).unwrap();
-    drop(fill(&database).await);
+    drop(fill(&database, records).await);
     let place = Place::Mysql(database.into());
     Some(Filled::new("MariaDB", place, None))
 }

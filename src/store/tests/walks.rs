@@ -32,7 +32,7 @@ async fn a_walk_stops_at_its_budget_and_goes_on_from_there() {
             let (mut found, mut rests, mut span) = (0, Vec::new(), Span::of(&query));
             loop {
                 let mut walk = Walk::new(&plan, order, span);
-                let mut budget = Budget::new(1, Duration::MAX);
+                let mut budget = Budget::new(1000, Duration::MAX);
                 let walked = walk.find(&mut reader, 10_000, &mut budget).await.unwrap();
                 found += walked.records.len();
                 span = walked.rest;
@@ -59,7 +59,7 @@ async fn a_page_that_looked_far_enough_says_until_when_and_goes_on_there() {
     let mut reader = filled.pool.take().await.unwrap();
     let (mut found, mut sizes, mut next) = (Vec::new(), Vec::new(), Some(query.clone()));
     while let Some(asked) = next {
-        let budget = Budget::new(1, Duration::MAX);
+        let budget = Budget::new(1000, Duration::MAX);
         let page = browse(&mut reader, tables, &asked, budget).await.unwrap();
         // It goes on from where it stopped, whether or not anything was found there.
         let stopped = page.older.filter(|_| page.searched_until.is_some());
@@ -77,11 +77,11 @@ async fn a_page_that_looked_far_enough_says_until_when_and_goes_on_there() {
 
     // The same upwards, and nothing is lost behind an empty page.
     let nowhere = Query::new().text("nowhere");
-    let budget = Budget::new(1, Duration::MAX);
+    let budget = Budget::new(1000, Duration::MAX);
     let page = browse(&mut reader, tables, &nowhere, budget).await.unwrap();
     assert!(page.records.is_empty() && page.searched_until.is_some());
     let up = nowhere.after(page.older.unwrap());
-    let budget = Budget::new(1, Duration::MAX);
+    let budget = Budget::new(1000, Duration::MAX);
     let page = browse(&mut reader, tables, &up, budget).await.unwrap();
     assert!(page.records.is_empty() && page.newer.is_none());
     filled.pool.give(reader, Ok(())).unwrap();
