@@ -36,6 +36,7 @@ pub struct Choices {
 pub struct Count {
     /// So many were found.
     pub records: u64,
-    /// Whether there are no more; otherwise the bound of the question was reached.
+    /// Whether there are no more; otherwise the bound of the question was reached, or as much was
+    /// looked at as one question may.
     pub is_exact: bool,
 }

@@ -57,7 +57,11 @@ impl Budget {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.entries == 0 || self.end.is_some_and(|end| Instant::now() >= end)
+        self.entries == 0 || self.is_late()
+    }
+
+    fn is_late(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
     }
 
     /// The entries of a window that would be so long; one at least, so that every walk gets on.
@@ -110,8 +114,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes on until so many are found. The budget stops it between windows, and never before the
-    /// first, so that it always gets on.
+    /// Goes on until so many are found. The budget stops it between windows, or between the records
+    /// that are looked at here, and never before the first, so that it always gets on. Whoever goes on
+    /// when it was full looks at the budget, of which what was found is taken.
     pub(super) async fn find(
         &mut self,
         reader: &mut Reader<'_>,
@@ -125,9 +130,14 @@ impl<'a> Walk<'a> {
             }
             let entries = budget.window(self.window);
             let window = self.next_window(reader, entries).await?;
-            let found = self.search(reader, window, want, &mut records).await?;
+            let found = self
+                .search(reader, window, want, &mut records, budget)
+                .await?;
             if found == Ended::Full {
-                break Ended::Full;
+                budget.looked_at(records.len());
+            }
+            if found != Ended::Everything {
+                break found;
             }
             self.leave(window);
             budget.looked_at(entries);
@@ -194,6 +204,7 @@ impl<'a> Walk<'a> {
         mut window: Span,
         want: usize,
         records: &mut Vec<Stored>,
+        budget: &Budget,
     ) -> sqlx::Result<Ended> {
         while !window.is_empty() {
             let mut limit = want.saturating_sub(records.len());
@@ -229,6 +240,9 @@ impl<'a> Walk<'a> {
             match self.order {
                 Order::Down => window.high = self.rest.high,
                 Order::Up => window.low = self.rest.low,
+            }
+            if self.plan.needle.is_some() && budget.is_late() {
+                return Ok(Ended::Budget);
             }
         }
         Ok(Ended::Everything)

@@ -43,7 +43,7 @@ pub(in crate::store) async fn count(
             while count.records <= max {
                 let found = walk.find(reader, 1000, &mut budget).await?;
                 count.records += found.records.len() as u64;
-                if found.ended != Ended::Full {
+                if found.ended != Ended::Full || budget.is_over() {
                     count.is_exact = found.ended == Ended::Everything;
                     break;
                 }

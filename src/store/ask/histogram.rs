@@ -26,7 +26,7 @@ const MAX_TIME: Duration = Duration::from_secs(2);
 const DEFAULT_RANGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Counts of one step, by the place of the outcome in [`Outcome::ALL`], or its word.
-type Counts = BTreeMap<(usize, String), u64>;
+pub(in crate::store) type Counts = BTreeMap<(usize, String), u64>;
 
 /// Counts from the newest step backwards.
 pub(in crate::store) async fn histogram(
@@ -77,7 +77,7 @@ pub(in crate::store) async fn histogram(
 }
 
 /// One step; none when it could not be counted until the end.
-async fn step(
+pub(in crate::store) async fn step(
     reader: &mut Reader<'_>,
     plan: &Plan,
     span: Span,
@@ -103,8 +103,8 @@ async fn step(
         }
         match found.ended {
             Ended::Everything => return Ok(Some(counts)),
-            Ended::Full => {}
-            Ended::Budget => return Ok(None),
+            Ended::Full if Instant::now() < end => {}
+            Ended::Full | Ended::Budget => return Ok(None),
         }
     }
 }

@@ -7,8 +7,6 @@ mod follow;
 mod histogram;
 mod trails;
 
-#[cfg(test)]
-pub(super) use self::trails::leaves_statement;
 pub(super) use self::{
     browse::{browse, record},
     choices::{NEWEST, choices},
@@ -17,6 +15,8 @@ pub(super) use self::{
     histogram::histogram,
     trails::{leaves, trails},
 };
+#[cfg(test)]
+pub(super) use self::{histogram::step, trails::leaves_statement};
 use super::{
     Query,
     lead::{self, Column, Draft, Lead, Plan},

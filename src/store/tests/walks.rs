@@ -1,11 +1,11 @@
 //! How far a walk goes before it says how far it came.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::place::{RECORDS, sqlite};
+use super::place::{Filled, RECORDS, mariadb, postgres, sqlite};
 use crate::store::{
     Query,
-    ask::{browse, plan},
+    ask::{browse, count, plan, step},
     select::Order,
     span::Span,
     walk::{Budget, Ended, Walk},
@@ -85,4 +85,54 @@ async fn a_page_that_looked_far_enough_says_until_when_and_goes_on_there() {
     let page = browse(&mut reader, tables, &up, budget).await.unwrap();
     assert!(page.records.is_empty() && page.newer.is_none());
     filled.pool.give(reader, Ok(())).unwrap();
+}
+
+async fn counting_by_text_is_bounded(filled: &Filled) {
+    let tables = &filled.pool.tables;
+    let mut reader = filled.pool.take().await.unwrap();
+    // Every record has it.
+    let query = Query::new().text("document");
+    let budget = Budget::new(1000, Duration::MAX);
+    let counted = count(&mut reader, tables, &query, 1_000_000, budget).await;
+    let counted = counted.unwrap();
+    assert_eq!(
+        (counted.records, counted.is_exact),
+        (1000, false),
+        "{}",
+        filled.name
+    );
+    let budget = Budget::new(1_000_000, Duration::ZERO);
+    let late = count(&mut reader, tables, &query, 1_000_000, budget)
+        .await
+        .unwrap();
+    assert!(
+        !late.is_exact && late.records <= 1000,
+        "{}: {late:?}",
+        filled.name
+    );
+
+    let plan = plan(&mut reader, tables, &query).await.unwrap().unwrap();
+    let span = Span::of(&query);
+    let late = step(&mut reader, &plan, span, Instant::now())
+        .await
+        .unwrap();
+    assert_eq!(late, None, "{}", filled.name);
+    let in_time = Instant::now() + Duration::from_secs(3600);
+    let counts = step(&mut reader, &plan, span, in_time).await.unwrap();
+    let counted: u64 = counts.unwrap().values().sum();
+    assert_eq!(counted, RECORDS.cast_unsigned(), "{}", filled.name);
+    filled.pool.give(reader, Ok(())).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_counted_by_a_text_that_everything_has_is_bounded_too() {
+    counting_by_text_is_bounded(&sqlite(false).await).await;
+    if let Some(filled) = postgres(false).await {
+        counting_by_text_is_bounded(&filled).await;
+        filled.remove().await;
+    }
+    if let Some(filled) = mariadb().await {
+        counting_by_text_is_bounded(&filled).await;
+        filled.remove().await;
+    }
 }
