@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    access::Reader, answer::Answer, failure::Failure, page, reads::Read, search::Asked,
+    access::Reader, answer::Answer, failure::Failure, model, page, reads::Read, search::Asked,
     shared::Shared, steps,
 };
 use crate::{
@@ -59,6 +59,8 @@ struct Entry<'a> {
     number: u64,
     leaf: String,
     received: Timestamp,
+    /// The stored text does not hash to the leaf: somebody changed the row.
+    altered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a RawValue>,
     /// In place of `record`, where the text is no JSON: somebody changed the row.
@@ -76,6 +78,7 @@ impl<'a> Entry<'a> {
             number: stored.number,
             leaf: stored.leaf.to_string(),
             received: stored.received,
+            altered: model::is_altered(stored),
             text: record.is_none().then_some(&*stored.json),
             record,
         }

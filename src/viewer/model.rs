@@ -2,6 +2,7 @@
 
 use crate::{
     clock::{RecordId, Timestamp},
+    evidence::leaf_hash,
     record::{Actor, Record},
     store::{Choices, Count, Field, Query, Stored},
     viewer::{destination::Destination, words::Words},
@@ -80,14 +81,27 @@ pub(super) struct Entry {
     /// What its text says; none when it is no record as this version reads it. It is shown all the
     /// same, because a row that is left out looks like nothing happened.
     pub(super) record: Option<Record>,
+    /// Its text does not hash to its leaf: somebody changed the row. It is shown with a mark, because
+    /// without one a change looks like what happened.
+    pub(super) is_altered: bool,
 }
 
 impl Entry {
     /// Reads the text of a row.
     pub(super) fn new(stored: Stored) -> Self {
         let record = Record::from_json(&*stored.json).ok();
-        Self { stored, record }
+        let is_altered = is_altered(&stored);
+        Self {
+            stored,
+            record,
+            is_altered,
+        }
     }
+}
+
+/// Whether the text of a row is another one than was delivered.
+pub(super) fn is_altered(stored: &Stored) -> bool {
+    leaf_hash(stored.json.as_bytes()) != stored.leaf
 }
 
 /// The table of records.

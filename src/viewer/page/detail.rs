@@ -35,7 +35,7 @@ pub(in crate::viewer) fn detail(view: &View<'_>, detail: &Detail<'_>) -> Markup 
             }
             div.aside {
                 @if let Some(record) = &entry.record { (beside(view, record)) }
-                (fields::evidence(view, entry).below(view.words.detail.evidence))
+                (evidence(view, entry))
             }
         }
         (same_request(view, detail))
@@ -64,6 +64,7 @@ fn title(view: &View<'_>, entry: &Entry, heading: &str) -> Markup {
                     @if let Some(record) = record {
                         (mark::outcome(view.words, record.outcome.unwrap_or_default()))
                     }
+                    @if entry.is_altered { (mark::altered(view.words)) }
                     (time::precise(view, at))
                 }
             }
@@ -119,6 +120,19 @@ fn beside(view: &View<'_>, record: &Record) -> Markup {
         (fields::targets(view, record))
         (related(view, record))
         (fields::from_where(view, record).below(view.words.detail.from_where))
+    }
+}
+
+/// What proves it; or that it proves the opposite.
+fn evidence(view: &View<'_>, entry: &Entry) -> Markup {
+    html! {
+        section.card {
+            h2 { (view.words.detail.evidence) }
+            @if entry.is_altered {
+                div.notice.altered role="alert" { p { (view.words.altered_hint) } }
+            }
+            (fields::evidence(view, entry).list())
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Group {
         html! { @if !self.0.is_empty() { section.card { h2 { (heading) } (self.list()) } } }
     }
 
-    fn list(self) -> Markup {
+    pub(super) fn list(self) -> Markup {
         html! {
             dl.facts { @for (name, value) in self.0 { div { dt { (name) } dd { (value) } } } }
         }

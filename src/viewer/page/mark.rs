@@ -20,6 +20,7 @@ pub(super) fn sprite() -> Markup {
             (shape("m-error", "M8 1.2 15.4 14.5H.6ZM7.2 6v4h1.6V6Zm0 5.2v1.6h1.6v-1.6Z"))
             (shape("m-cancelled", "M2.5 2h11a.5.5 0 0 1 .5.5v11a.5.5 0 0 1-.5.5h-11a.5.5 0 0 1-.5-.5v-11A.5.5 0 0 1 2.5 2Zm1 1.5v9h9v-9ZM5.5 7.2h5v1.6h-5Z"))
             (shape("m-unknown", "M8 .8 15.2 8 8 15.2.8 8Zm0 2.1L2.9 8 8 13.1 13.1 8ZM7.2 10h1.6v1.6H7.2Zm0-5.4h1.6V9H7.2Z"))
+            (shape("m-altered", "M1 1h14v14H1Zm6.1 2.4v5.4h1.8V3.4Zm0 6.9v1.9h1.8v-1.9Z"))
             (shape("m-paused", "M8 1a7 7 0 1 1 0 14A7 7 0 0 1 8 1ZM5.5 5v6h1.8V5Zm3.2 0v6h1.8V5Z"))
         }
     }
@@ -51,6 +52,11 @@ pub(super) const fn outcome_word(words: &Words, outcome: Outcome) -> &'static st
 /// The mark of an outcome.
 pub(super) fn outcome(words: &Words, outcome: Outcome) -> Markup {
     marked(outcome.as_str(), outcome_word(words, outcome))
+}
+
+/// The mark of a record whose text is not the one that was delivered.
+pub(super) fn altered(words: &Words) -> Markup {
+    marked("altered", words.altered)
 }
 
 /// The mark of a state.

@@ -108,20 +108,29 @@ pub(in crate::viewer) fn row(view: &View<'_>, entry: &Entry) -> Markup {
     let fields = &view.words.fields;
     let Some(record) = &entry.record else {
         return html! {
-            tr role="row" data-id=(stored.id) {
+            tr class=[entry.is_altered.then_some("is-altered")] role="row" data-id=(stored.id) {
                 td.c-time role="cell" { (time::with_age(view, stored.id.timestamp())) }
-                td.c-action role="cell" colspan="7" { a.row href=(address) { (view.words.unreadable) } }
+                td.c-action role="cell" colspan="7" {
+                    a.row href=(address) { (view.words.unreadable) }
+                    @if entry.is_altered { (mark::altered(view.words)) }
+                }
             }
         };
     };
     let outcome = record.outcome.unwrap_or_default();
     let at = record.timestamp().unwrap_or_else(|| stored.id.timestamp());
+    let class = match outcome {
+        _ if entry.is_altered => Some("is-altered".to_owned()),
+        Outcome::Success => None,
+        outcome => Some(format!("is-{outcome}")),
+    };
     html! {
-        tr class=[(outcome != Outcome::Success).then(|| format!("is-{outcome}"))]
+        tr class=[class]
             role="row" data-id=(stored.id) {
             td.c-time role="cell" { (time::with_age(view, at)) }
             td.c-action role="cell" {
                 a.row href=(address) { (text::short(record.action.as_str())) }
+                @if entry.is_altered { (mark::altered(view.words)) }
                 (cells::below_action(view, record))
             }
             td.c-category role="cell" data-label=(fields.category) {

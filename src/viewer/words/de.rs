@@ -59,6 +59,8 @@ pub(super) static GERMAN: Words = Words {
     more: Plural::new("+ {} weiteres", "+ {} weitere"),
     stands_for: Plural::new("steht für {} Aktion", "steht für {} Aktionen"),
     unreadable: "Diese Zeile ist kein lesbarer Eintrag",
+    altered: "Im Speicher verändert",
+    altered_hint: "Das ist nicht der Text, der zugestellt wurde: Er passt nicht zum Blatt-Hash unten, also hat ihn jemand im Speicher geändert. Filter und Zahlen gehen womöglich noch von dem aus, was vorher dort stand. Bitten Sie die Betreiber dieses Dienstes, tower-audit verify auszuführen.",
     count: Plural::new("{} Eintrag", "{} Einträge"),
     count_more_than: Plural::new("mehr als {} Eintrag", "mehr als {} Einträge"),
     count_page: Plural::new(

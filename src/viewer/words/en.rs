@@ -61,6 +61,8 @@ pub(super) static ENGLISH: Words = Words {
     more: Plural::new("+ {} more", "+ {} more"),
     stands_for: Plural::new("stands for {} action", "stands for {} actions"),
     unreadable: "This row cannot be read as a record",
+    altered: "Altered in the store",
+    altered_hint: "This is not the text that was delivered: it does not have the leaf hash below, so somebody changed it in the store. Filters and counts may still go by what it said before. Ask whoever runs this service to run tower-audit verify.",
     count: Plural::new("{} record", "{} records"),
     count_more_than: Plural::new("more than {} record", "more than {} records"),
     count_page: Plural::new("{} record on this page", "{} records on this page"),

@@ -61,6 +61,8 @@ pub(super) static SPANISH: Words = Words {
     more: Plural::new("+ {} más", "+ {} más"),
     stands_for: Plural::new("representa {} acción", "representa {} acciones"),
     unreadable: "Esta fila no se puede leer como registro",
+    altered: "Modificado en el almacén",
+    altered_hint: "Este no es el texto que se entregó: no corresponde al hash de hoja de abajo, así que alguien lo cambió en el almacén. Los filtros y los recuentos pueden basarse aún en lo que decía antes. Pida a los responsables de este servicio que ejecuten tower-audit verify.",
     count: Plural::new("{} registro", "{} registros"),
     count_more_than: Plural::new("más de {} registro", "más de {} registros"),
     count_page: Plural::new("{} registro en esta página", "{} registros en esta página"),

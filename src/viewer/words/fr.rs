@@ -62,6 +62,8 @@ pub(super) static FRENCH: Words = Words {
     more: Plural::new("+ {} autre", "+ {} autres"),
     stands_for: Plural::new("représente {} action", "représente {} actions"),
     unreadable: "Cette ligne n’est pas un événement lisible",
+    altered: "Modifié dans la base",
+    altered_hint: "Ce texte n’est pas celui qui a été livré\u{a0}: il ne correspond pas à l’empreinte de feuille ci-dessous, quelqu’un l’a donc modifié dans la base. Filtres et décomptes peuvent encore se fonder sur ce qu’il disait avant. Demandez aux responsables de ce service de lancer tower-audit verify.",
     count: Plural::new("{} événement", "{} événements"),
     count_more_than: Plural::new("plus de {} événement", "plus de {} événements"),
     count_page: Plural::new(

@@ -51,6 +51,9 @@ pub(super) struct Words {
     pub(super) more: Plural,
     pub(super) stands_for: Plural,
     pub(super) unreadable: &'static str,
+    /// Of a record whose text is not the one that was delivered.
+    pub(super) altered: &'static str,
+    pub(super) altered_hint: &'static str,
     pub(super) count: Plural,
     /// `{}` is a number.
     pub(super) count_more_than: Plural,

@@ -1,6 +1,7 @@
 //! The viewer, asked as a browser or a program would.
 
 mod access;
+mod altered;
 mod api;
 mod bad_input;
 mod exports;

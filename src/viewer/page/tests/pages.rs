@@ -163,7 +163,7 @@ fn a_detail_shows_changes_details_evidence_and_its_exact_text() {
         "reason 5,000 bytes before",
         "docs 1.4.2",
         "4,711",
-        "0707070707",
+        &entry.stored.leaf.to_string(),
         "Other records of this request",
         "mail.send",
         "Show all of them",

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{RecordId, Timestamp},
-    evidence::Hash,
+    evidence::leaf_hash,
     record::Actor,
     store::{Bar, Choices, Field, Histogram, Stored},
     viewer::{
@@ -113,7 +113,7 @@ pub(super) fn row(id: RecordId, number: u64, json: &str) -> Entry {
         id,
         trail: Uuid::from_u128(0x0199_a1f9_29fd_774b_8000_0000_0000_0001),
         number,
-        leaf: Hash::from_bytes([7; 32]),
+        leaf: leaf_hash(json.as_bytes()),
         received: NOW,
         json: json.into(),
     })
