@@ -134,9 +134,10 @@ async fn table(
         let query = found.search.query.clone().within(reader.reach.clone());
         let cut = |extent| steps::round(extent, STEPS, lens.zone());
         let histogram = shared.store.histogram_in(&query, cut).await;
-        let histogram = histogram.map_err(Failure::from).ok();
+        let histogram = histogram.map_err(Failure::from);
+        let histogram = histogram.as_ref().map_err(Failure::shown);
         let view = lens.view(&shared, Some(&reader));
-        let last = page::histogram(&view, &found.search, histogram.as_ref());
+        let last = page::histogram(&view, &found.search, histogram);
         outlet.send(last.into_string()).await;
         Ok(())
     });

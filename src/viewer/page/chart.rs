@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     record::Outcome,
     store::{Bar, Histogram},
-    viewer::model::{Search, View, ZoneFrom},
+    viewer::model::{Failure, Search, View, ZoneFrom},
 };
 
 /// The height of the drawing in its own units; the style sheet says how large it is.
@@ -18,12 +18,11 @@ const LEAST: u64 = 14;
 const STEP: u64 = 10;
 const BAR: u64 = 8;
 
-/// The last chunk of a page: the histogram, and the end of the document. None: it could not be
-/// counted in time.
+/// The last chunk of a page: the histogram, or why there is none, and the end of the document.
 pub(in crate::viewer) fn histogram(
     view: &View<'_>,
     search: &Search,
-    found: Option<&Histogram>,
+    found: Result<&Histogram, Failure<'_>>,
 ) -> Markup {
     let words = &view.words.chart;
     let listing = Listing::new(view, search);
@@ -31,9 +30,10 @@ pub(in crate::viewer) fn histogram(
         section.chart aria-labelledby="chart" {
             h2 #chart { (words.title) }
             @match found.map(Counted::new) {
-                None => p.said { (words.too_long) },
-                Some(counted) if counted.all == 0 => p.said { (words.nothing) },
-                Some(counted) => (counted.drawn(&listing)),
+                Err(Failure::Timeout) => p.said { (words.too_long) },
+                Err(_) => p.said { (words.failed) },
+                Ok(counted) if counted.all > 0 => (counted.drawn(&listing)),
+                Ok(counted) => p.said { (counted.none(view)) },
             }
         }
         (layout::close(view))
@@ -86,14 +86,33 @@ impl<'a> Counted<'a> {
                 }
             }
             @if histogram.counted_from > histogram.from {
-                @let (before, after) = words.counted_from.split_once("{}").unwrap_or_default();
-                p.said { (before) (time::at(view, histogram.counted_from)) (after) }
+                p.said { (self.since(view, words.counted_from)) }
             }
             details.numbers {
                 summary { (words.numbers) }
                 (self.numbers(listing))
             }
         }
+    }
+
+    /// That there are none, as far as that is known.
+    fn none(&self, view: &View<'_>) -> Markup {
+        let words = &view.words.chart;
+        let histogram = self.histogram;
+        if histogram.counted_from <= histogram.from {
+            html! { (words.nothing) }
+        } else if histogram.counted_from < histogram.to {
+            self.since(view, words.none_since)
+        } else {
+            // Not even the newest step was counted.
+            html! { (words.too_long) }
+        }
+    }
+
+    /// A text with the time from which on everything is counted.
+    fn since(&self, view: &View<'_>, text: &str) -> Markup {
+        let (before, after) = text.split_once("{}").unwrap_or_default();
+        html! { (before) (time::at(view, self.histogram.counted_from)) (after) }
     }
 
     /// The sums by outcome; each leads to the records behind it.

@@ -11,8 +11,8 @@
 //! | `/assets/viewer.css`, `/assets/viewer.js`, `/assets/viewer.svg` | [`CSS`], [`JS`], [`ICON`] |
 //! | what fails | [`failure`] |
 //!
-//! The first chunk of a page with a histogram leaves its document open, the histogram closes it; no
-//! histogram says that counting took too long. [`zone`] finds the zone of a reader, [`local`] reads
+//! The first chunk of a page with a histogram leaves its document open, the histogram closes it, and
+//! says why there is none. [`zone`] finds the zone of a reader, [`local`] reads
 //! the times of the form, which have no zone: `from` and `to` go through it before they are read.
 
 mod actor;

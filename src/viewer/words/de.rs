@@ -103,7 +103,9 @@ pub(super) static GERMAN: Words = Words {
         all: "Gesamt",
         counted_from: "Zu viele Einträge, um alle zu zählen; gezählt ab {}.",
         nothing: "In diesem Zeitraum gibt es nichts zu zählen.",
+        none_since: "Keine ab {}; was davor liegt, wurde nicht gezählt, weil es zu lange dauerte.",
         too_long: "Das Zählen hat zu lange gedauert. Verkürzen Sie den Zeitraum oder filtern Sie enger.",
+        failed: "Der Speicher hat nicht geantwortet, deshalb wurde nichts gezählt. Laden Sie die Seite neu, um es erneut zu versuchen.",
     },
     detail: DetailWords {
         back: "Alle Einträge",

@@ -102,7 +102,9 @@ pub(super) static ENGLISH: Words = Words {
         all: "All",
         counted_from: "There are too many records to count; counted from {} on.",
         nothing: "Nothing to count in this period.",
+        none_since: "None from {} on; what is before that was not counted, because it took too long.",
         too_long: "Counting took too long. Narrow the period or the filters.",
+        failed: "The store did not answer, so nothing was counted. Reload the page to try again.",
     },
     detail: DetailWords {
         back: "All records",

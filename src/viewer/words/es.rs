@@ -102,7 +102,9 @@ pub(super) static SPANISH: Words = Words {
         all: "Total",
         counted_from: "Hay demasiados registros; contados desde el {}.",
         nothing: "No hay nada que contar en este periodo.",
+        none_since: "Ninguno desde el {}; lo anterior no se ha contado porque tardaba demasiado.",
         too_long: "El recuento ha tardado demasiado. Acorte el periodo o añada un filtro.",
+        failed: "El almacén no ha respondido, así que no se ha contado nada. Recargue la página para intentarlo de nuevo.",
     },
     detail: DetailWords {
         back: "Todos los registros",

@@ -106,7 +106,9 @@ pub(super) static FRENCH: Words = Words {
         all: "Total",
         counted_from: "Trop d’événements à compter\u{a0}; décompte à partir du {}.",
         nothing: "Rien à compter sur cette période.",
+        none_since: "Aucun à partir du {}\u{a0}; ce qui précède n’a pas été compté, faute de temps.",
         too_long: "Le décompte a pris trop de temps. Réduisez la période ou ajoutez un filtre.",
+        failed: "La base n’a pas répondu, rien n’a donc été compté. Rechargez la page pour réessayer.",
     },
     detail: DetailWords {
         back: "Tous les événements",

@@ -139,7 +139,11 @@ pub(super) struct ChartWords {
     /// `{}` is a time.
     pub(super) counted_from: &'static str,
     pub(super) nothing: &'static str,
+    /// `{}` is a time.
+    pub(super) none_since: &'static str,
     pub(super) too_long: &'static str,
+    /// The store does not answer.
+    pub(super) failed: &'static str,
 }
 
 /// The page of one record and of one actor.

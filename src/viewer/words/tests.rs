@@ -49,6 +49,7 @@ fn no_text_is_empty_and_each_has_the_places_that_english_has() {
             (words.filters.remove, ALL[0].filters.remove),
             (words.filters.in_zone, ALL[0].filters.in_zone),
             (words.chart.counted_from, ALL[0].chart.counted_from),
+            (words.chart.none_since, ALL[0].chart.none_since),
         ];
         for (text, of_english) in pairs {
             assert_eq!(text.matches("{}").count(), 1, "{text} / {of_english}");

@@ -72,7 +72,7 @@ fn tables(view: &View<'_>, text: &str, entries: &[Entry]) -> Vec<(&'static str, 
         id: text,
         table: samples::table(&search, entries, &choices),
     };
-    let chart = page::histogram(view, &search, Some(&samples::histogram())).into_string();
+    let chart = page::histogram(view, &search, Ok(&samples::histogram())).into_string();
     let whole = |first: maud::Markup| first.into_string() + &chart;
     vec![
         ("table", whole(page::head_and_table(view, &table))),

@@ -47,7 +47,7 @@ fn drawn(stage: &Stage, search: &Search) -> String {
     table.newer = Some(entries[0].stored.id);
     table.searched_until = Some(samples::NOW);
     let view = stage.view();
-    let chart = page::histogram(&view, search, Some(&samples::histogram()));
+    let chart = page::histogram(&view, search, Ok(&samples::histogram()));
     page::head_and_table(&view, &table).into_string() + &chart.into_string()
 }
 

@@ -65,7 +65,7 @@ fn the_histogram_closes_the_document_that_the_table_began() {
     let (stage, search) = (Stage::new("/"), samples::search(&[]));
     let first =
         page::head_and_table(&stage.view(), &samples::table(&search, &[], &[])).into_string();
-    let last = page::histogram(&stage.view(), &search, None).into_string();
+    let last = page::histogram(&stage.view(), &search, Err(Failure::Timeout)).into_string();
     assert!(first.starts_with("<!DOCTYPE html><html lang=\"en\">") && !first.contains("</main>"));
     assert!(last.ends_with("</main></body></html>").eq(&false) && last.ends_with("</body></html>"));
     assert!(read(&last).contains("Counting took too long"));
@@ -242,7 +242,7 @@ fn destinations_and_exports_say_how_they_stand() {
 #[test]
 fn the_bars_have_their_numbers_beside_them_in_words() {
     let (stage, search) = (Stage::new("/").lang("de"), samples::search(&[]));
-    let page = page::histogram(&stage.view(), &search, Some(&samples::histogram())).into_string();
+    let page = page::histogram(&stage.view(), &search, Ok(&samples::histogram())).into_string();
     let text = read(&page);
     assert!(
         text.contains("Erfolg 1.490 Verweigert 10 Fehler 3"),
@@ -263,6 +263,34 @@ fn the_bars_have_their_numbers_beside_them_in_words() {
         2,
         "a step without records has no bar"
     );
+}
+
+// Trap Q7: what was not counted is not nothing.
+#[test]
+fn a_chart_says_nothing_only_when_everything_was_counted() {
+    let (stage, search) = (Stage::new("/"), samples::search(&[]));
+    let mut none = samples::histogram();
+    none.bars.iter_mut().for_each(|bar| bar.outcomes.clear());
+    let (newest, end) = (none.bars[2].start, none.to);
+    let nothing = "Nothing to count in this period.";
+    for (counted_from, expected) in [
+        (none.from, nothing),
+        (
+            newest,
+            "None from 20 Nov 2026, 12:40:00 on; what is before that was not counted",
+        ),
+        (end, "Counting took too long."),
+    ] {
+        none.counted_from = counted_from;
+        let page = page::histogram(&stage.view(), &search, Ok(&none)).into_string();
+        let page = read(&page);
+        assert!(page.contains(expected), "{expected}: {page}");
+        assert_eq!(page.contains(nothing), expected == nothing, "{page}");
+    }
+    let failed = page::histogram(&stage.view(), &search, Err(Failure::Store)).into_string();
+    let failed = read(&failed);
+    assert!(failed.contains("The store did not answer"), "{failed}");
+    assert!(!failed.contains("too long"), "{failed}");
 }
 
 #[test]
