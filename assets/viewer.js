@@ -43,7 +43,10 @@
     const said = one(".times-in", place);
     said.textContent = said.dataset.text.replace("{}", zone);
     one("a", place).hidden = false;
-    // The server read the form in its zone; from the next page on it knows the browser's.
+    // The server read the form in its zone; from the next page on it knows the browser's, from the
+    // cookie or, where that was refused, from the form.
+    const own = one("input[name=tz]:disabled");
+    if (own && !document.cookie.includes(`tower-audit-tz=${zone}`)) { own.value = zone; own.disabled = false; }
     all("input[data-time]").forEach((input) => {
       const at = new Date(input.dataset.time);
       input.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 19);

@@ -3,7 +3,11 @@
 use http::Uri;
 use jiff::tz::TimeZone;
 
-use super::{failure::Failure, model::Search, page};
+use super::{
+    failure::Failure,
+    model::Search,
+    page::{self, Edge},
+};
 use crate::{clock::Timestamp, store::Query};
 
 /// The longest query of an address in bytes.
@@ -144,9 +148,12 @@ impl Asked {
     ) -> Result<Search, Failure> {
         if let Some(zone) = zone {
             for (name, value) in &mut self.pairs {
-                if matches!(name.as_str(), "from" | "to") {
-                    *value = page::local(value, zone).into_owned();
-                }
+                let edge = match name.as_str() {
+                    "from" => Edge::From,
+                    "to" => Edge::To,
+                    _ => continue,
+                };
+                *value = page::local(value, zone, edge).into_owned();
             }
         }
         let limit = self.value("limit").and_then(|limit| limit.parse().ok());

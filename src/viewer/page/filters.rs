@@ -11,7 +11,7 @@ use super::{
 use crate::{
     record::{ActorType, Outcome},
     store::{Choices, Field},
-    viewer::model::{Search, Table, View},
+    viewer::model::{Search, Table, View, ZoneFrom},
 };
 
 /// More choices than these are offered while one types, not in a list.
@@ -67,6 +67,10 @@ pub(super) fn form(view: &View<'_>, table: &Table<'_>) -> Markup {
                     div.fields.custom {
                         (fields.moment("from", words.from))
                         (fields.moment("to", words.to))
+                        @if view.zone_from != ZoneFrom::Address {
+                            // For the script, where its cookie is refused: the zone of the fields.
+                            input type="hidden" name="tz" disabled;
+                        }
                     }
                 }
                 div.fields.first {

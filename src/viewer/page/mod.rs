@@ -44,7 +44,7 @@ pub(super) use self::{
     exports::exports,
     failure::failure,
     table::{head_and_table, row},
-    time::{ZONE_COOKIE, local, zone},
+    time::{Edge, ZONE_COOKIE, local, zone},
 };
 
 /// The style sheet: `text/css; charset=utf-8`.

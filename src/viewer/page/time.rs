@@ -41,8 +41,18 @@ fn named(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
+/// Which end of a period a time of the form is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::viewer) enum Edge {
+    From,
+    To,
+}
+
 /// A time of the form, `2026-11-20T13:34`, as RFC 3339. Whatever else stands there stays as it is.
-pub(in crate::viewer) fn local<'a>(value: &'a str, zone: &TimeZone) -> Cow<'a, str> {
+///
+/// In the night in which an hour comes twice a time of the form has two meanings. The one with which
+/// the period is longer is taken: a form that is sent again loses no record.
+pub(in crate::viewer) fn local<'a>(value: &'a str, zone: &TimeZone, edge: Edge) -> Cow<'a, str> {
     let is_local = value.len() >= 16
         && value.as_bytes().get(10) == Some(&b'T')
         && !value.ends_with(['Z', 'z'])
@@ -50,7 +60,11 @@ pub(in crate::viewer) fn local<'a>(value: &'a str, zone: &TimeZone) -> Cow<'a, s
             .get(16..)
             .is_some_and(|rest| rest.contains(['+', '-']));
     let time = is_local.then(|| value.parse::<DateTime>().ok()).flatten();
-    let zoned = time.and_then(|time| time.to_zoned(zone.clone()).ok());
+    let zoned = time.map(|time| zone.to_ambiguous_zoned(time));
+    let zoned = zoned.and_then(|zoned| match edge {
+        Edge::From => zoned.earlier().ok(),
+        Edge::To => zoned.later().ok(),
+    });
     match zoned {
         Some(zoned) => Cow::Owned(zoned.timestamp().to_string()),
         None => Cow::Borrowed(value),
@@ -186,7 +200,36 @@ mod tests {
             ("7d", "7d"),
             ("ééééééééééT", "ééééééééééT"),
         ] {
-            assert_eq!(local(given, &berlin), expected);
+            for edge in [Edge::From, Edge::To] {
+                assert_eq!(local(given, &berlin, edge), expected);
+            }
         }
+    }
+
+    // Both nights of a year: one has an hour twice, the other one lacks an hour.
+    #[test]
+    fn a_period_that_goes_through_the_form_is_never_shorter() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let mut doubled = 0;
+        for night in ["2026-10-24T22:00:00Z", "2026-03-28T22:00:00Z"] {
+            let night: jiff::Timestamp = night.parse().unwrap();
+            for quarter in 0..32 {
+                let at = night + jiff::Span::new().minutes(15 * quarter);
+                let shown = at.to_zoned(berlin.clone()).datetime().to_string();
+                let read = |edge| local(&shown, &berlin, edge).parse::<jiff::Timestamp>();
+                let (from, to) = (read(Edge::From).unwrap(), read(Edge::To).unwrap());
+                assert!(from <= at && at <= to, "{shown}: {from} {at} {to}");
+                doubled += usize::from(from < to);
+            }
+        }
+        assert_eq!(doubled, 8, "nothing else becomes longer");
+    }
+
+    #[test]
+    fn an_hour_that_there_is_not_belongs_to_the_period() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let lacking = "2026-03-29T02:30:00";
+        assert_eq!(local(lacking, &berlin, Edge::From), "2026-03-29T00:30:00Z");
+        assert_eq!(local(lacking, &berlin, Edge::To), "2026-03-29T01:30:00Z");
     }
 }

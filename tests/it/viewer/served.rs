@@ -2,9 +2,13 @@
 
 use axum::{Router, routing::get};
 use tower_audit::{
+    clock::{RecordId, Timestamp},
+    evidence::leaf_hash,
+    sink::Delivery,
     testing::TestTrail,
     viewer::{Viewer, ViewerBuilder},
 };
+use uuid::Uuid;
 
 use super::{Place, who};
 use crate::support::{
@@ -79,6 +83,50 @@ fn field(page: &str, name: &str) -> String {
     let (_, rest) = page.split_once(&format!("name=\"{name}\"")).unwrap();
     let (_, rest) = rest.split_once("value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
+}
+
+/// A record of a moment, `microseconds` since 1970.
+fn of(number: u64, microseconds: i64) -> Delivery {
+    let at = Timestamp::from_micros(microseconds);
+    let lowest = u128::from_be_bytes(*RecordId::lowest_at(at).as_bytes());
+    let id = Uuid::from_u128(lowest | u128::from(number));
+    let json = format!(
+        r#"{{"id":"{id}","timestamp":"{at}","schema":"1.0","action":"a.b","reason":"n{number}."}}"#
+    );
+    Delivery::new(number, leaf_hash(json.as_bytes()), json)
+}
+
+// In the one night 02:00 to 03:00 comes twice, in the other one never.
+#[tokio::test]
+async fn a_form_that_is_sent_again_loses_no_record_when_the_clocks_change() {
+    for (night, day) in [
+        ("2026-10-24T22:00:00Z", "2026-10-25"),
+        ("2026-03-28T22:00:00Z", "2026-03-29"),
+    ] {
+        let mut place = Place::new();
+        let begin = night.parse::<Timestamp>().unwrap().as_micros();
+        let at = |quarter: u64| begin + i64::try_from(quarter).unwrap() * 900_000_000;
+        let records = (0..32).map(|quarter| of(quarter, at(quarter))).collect();
+        place.put(1, records).await;
+        let viewer = place.viewer().await;
+        for first in 0..24 {
+            let (from, to) = (at(first), at(first + 6));
+            let [from, to] = [from, to].map(Timestamp::from_micros);
+            let zone = "tz=Europe/Berlin&range=custom";
+            let page = super::get(&viewer, &format!("/audit/?{zone}&from={from}&to={to}")).await;
+            let (from, to) = (field(page.text(), "from"), field(page.text(), "to"));
+            let again = format!("/audit/?{zone}&from={from}&to={to}");
+            let again = super::get(&viewer, &again).await;
+            for number in first..first + 6 {
+                let reason = format!(">n{number}.<");
+                assert!(page.text().contains(&reason), "{day} {number}");
+                assert!(
+                    again.text().contains(&reason),
+                    "{day} {number}: {from} {to}"
+                );
+            }
+        }
+    }
 }
 
 #[tokio::test]
