@@ -69,6 +69,8 @@ pub(super) struct Search {
     pub(super) live: bool,
     /// The records of a page, if the address says so.
     pub(super) limit: Option<usize>,
+    /// Whether the page goes towards newer records, from `after` on.
+    pub(super) is_upwards: bool,
     /// The same as a query.
     pub(super) query: Query,
 }

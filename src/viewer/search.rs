@@ -175,6 +175,7 @@ impl Asked {
             self.value("range").unwrap_or("7d")
         };
         let (range, reads) = (range.to_owned(), self.value("reads").is_some());
+        let is_upwards = self.value("after").is_some();
         let query = Query::from_params(self.pairs.iter().cloned(), now)?;
         let canonical = query.params();
         let time = |name: &str| {
@@ -201,6 +202,7 @@ impl Asked {
             reads,
             live: false,
             limit,
+            is_upwards,
             query,
         })
     }
@@ -223,6 +225,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::RecordId;
 
     fn asked(query: &str) -> Asked {
         Asked::read(&format!("/?{query}").parse().unwrap()).unwrap()
@@ -288,6 +291,8 @@ mod tests {
             (found.filters, found.range.as_str()),
             (times.into(), "custom")
         );
+        let after = format!("after={}", RecordId::lowest_at(from));
+        assert!(search(&after).unwrap().is_upwards && !search("after=").unwrap().is_upwards);
         let found = search("action=audit.read").unwrap();
         assert!(found.reads && !search("action=auditor.x").unwrap().reads);
         assert_eq!(

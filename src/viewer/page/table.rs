@@ -198,11 +198,17 @@ fn searched(view: &View<'_>, table: &Table<'_>) -> Markup {
     let listing = Listing::new(view, table.search);
     html! {
         @if let Some(until) = table.searched_until {
-            @let (before, after) = words.searched_until.split_once("{}").unwrap_or_default();
+            // It goes on in the direction that was asked for.
+            @let (said, name, next) = if table.search.is_upwards {
+                (words.searched_up_to, "after", table.newer)
+            } else {
+                (words.searched_until, "before", table.older)
+            };
+            @let (before, after) = said.split_once("{}").unwrap_or_default();
             div.notice role="status" {
                 p { (before) (time::at(view, until)) (after) }
-                @if let Some(older) = table.older {
-                    a.button href=(listing.link().with("before", older.to_string()).address()) {
+                @if let Some(next) = next {
+                    a.button href=(listing.link().with(name, next.to_string()).address()) {
                         (words.search_on)
                     }
                 }

@@ -72,6 +72,7 @@ pub(super) static GERMAN: Words = Words {
     newer: "Neuere",
     older: "Ältere",
     searched_until: "Die Suche ist bis {} zurückgegangen. Davor kann es weitere Einträge geben.",
+    searched_up_to: "Die Suche ist bis {} vorangekommen. Danach kann es weitere Einträge geben.",
     search_on: "Weitersuchen",
     empty: "Keine passenden Einträge",
     empty_period: "Durchsuchter Zeitraum",

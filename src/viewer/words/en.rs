@@ -71,6 +71,7 @@ pub(super) static ENGLISH: Words = Words {
     newer: "Newer",
     older: "Older",
     searched_until: "The search has gone back as far as {}. There may be more before that.",
+    searched_up_to: "The search has come forward as far as {}. There may be more after that.",
     search_on: "Search on",
     empty: "No records match",
     empty_period: "Period searched",

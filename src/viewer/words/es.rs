@@ -71,6 +71,7 @@ pub(super) static SPANISH: Words = Words {
     newer: "Más recientes",
     older: "Más antiguos",
     searched_until: "La búsqueda ha llegado hasta el {}. Puede haber más antes.",
+    searched_up_to: "La búsqueda ha avanzado hasta el {}. Puede haber más después.",
     search_on: "Seguir buscando",
     empty: "Ningún registro coincide",
     empty_period: "Periodo examinado",

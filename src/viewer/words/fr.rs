@@ -75,6 +75,7 @@ pub(super) static FRENCH: Words = Words {
     newer: "Plus récents",
     older: "Plus anciens",
     searched_until: "La recherche est remontée jusqu’au {}. Il peut y en avoir d’autres avant.",
+    searched_up_to: "La recherche a avancé jusqu’au {}. Il peut y en avoir d’autres après.",
     search_on: "Poursuivre la recherche",
     empty: "Aucun événement ne correspond",
     empty_period: "Période parcourue",

@@ -64,6 +64,8 @@ pub(super) struct Words {
     pub(super) older: &'static str,
     /// `{}` is a time.
     pub(super) searched_until: &'static str,
+    /// The same of a search towards newer records; `{}` is a time.
+    pub(super) searched_up_to: &'static str,
     pub(super) search_on: &'static str,
     pub(super) empty: &'static str,
     pub(super) empty_period: &'static str,

@@ -45,6 +45,7 @@ fn no_text_is_empty_and_each_has_the_places_that_english_has() {
         let pairs = [
             (words.times_in, ALL[0].times_in),
             (words.searched_until, ALL[0].searched_until),
+            (words.searched_up_to, ALL[0].searched_up_to),
             (words.export_as, ALL[0].export_as),
             (words.filters.remove, ALL[0].filters.remove),
             (words.filters.in_zone, ALL[0].filters.in_zone),

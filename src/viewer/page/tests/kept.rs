@@ -4,9 +4,12 @@ use super::{
     html,
     samples::{self, Stage},
 };
-use crate::viewer::{
-    model::{ActorPage, Failure, Search},
-    page,
+use crate::{
+    clock::{RecordId, Timestamp},
+    viewer::{
+        model::{ActorPage, Failure, Search},
+        page,
+    },
 };
 
 /// The parameters of an address.
@@ -89,6 +92,33 @@ fn pager_ranges_live_mode_exports_and_bars_keep_the_filters() {
             .iter()
             .all(|link| value(link, "limit") == Some("50"))
     );
+}
+
+#[test]
+fn an_unfinished_search_goes_on_in_the_direction_that_was_asked_for() {
+    let stage = Stage::new("/");
+    let ends = [1, 2].map(|minutes| {
+        let at = Timestamp::from_micros(samples::NOW.as_micros() - minutes * 60_000_000);
+        RecordId::lowest_at(at)
+    });
+    for (is_upwards, name, said) in [
+        (false, "before", "has gone back as far as"),
+        (true, "after", "has come forward as far as"),
+    ] {
+        let mut search = filtered();
+        search.is_upwards = is_upwards;
+        let mut table = samples::table(&search, &[], &[]);
+        (table.newer, table.older) = (Some(ends[0]), Some(ends[1]));
+        table.searched_until = Some(samples::NOW);
+        let page = page::head_and_table(&stage.view(), &table).into_string();
+        let (_, notice) = page.split_once("class=\"notice\"").unwrap();
+        let (notice, _) = notice.split_once("</div>").unwrap();
+        assert!(notice.contains(said), "{notice}");
+        let link = pairs(&html::links(notice)[0]);
+        let next = ends[usize::from(!is_upwards)].to_string();
+        assert_eq!(value(&link, name), Some(&*next), "{notice}");
+        assert_eq!(value(&link, "q"), Some("a&b=c ü"), "the filters stay");
+    }
 }
 
 #[test]
