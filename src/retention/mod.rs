@@ -11,13 +11,14 @@
 //! record came into a part that was about to go.
 
 // `tables` is what is asked of a database; `texts` and `over` are the same for all, `sqlite`,
-// `postgres` and `mysql` what is not. `walk` judges, `step` removes.
+// `postgres` and `mysql` what is not. `walk` judges, `step` removes in steps, `months` whole parts.
 mod beside;
 mod error;
 #[cfg(feature = "toml")]
 mod file;
 mod hold;
 mod holding;
+mod months;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod over;

@@ -204,7 +204,7 @@ impl Pruner {
         let mut left = Vec::new();
         if let Some(up_to) = up_to {
             complete = walk
-                .drop_parts(up_to, &mut run, &mut go_on, &mut left)
+                .take_parts(up_to, &mut run, &mut go_on, &mut left)
                 .await?
                 && walk.remove_all(up_to, &mut run, &mut go_on).await?;
         }
@@ -213,6 +213,7 @@ impl Pruner {
         walk.fill(&mut run);
         let noted = walk.pruner.tables.note(&run).await;
         let removed = noted.map_err(|error| walk.pruner.failed(error))?;
+        let renewed = std::mem::take(&mut walk.renewed);
         let mut done = walk.finish(up_to).await?;
         // What stands in the store, and not what was counted here: see `Tables::note`.
         done.removed = removed;
@@ -221,6 +222,7 @@ impl Pruner {
             id: run.id,
             by: run.by,
             complete,
+            renewed,
             left,
             previous_policy: before.filter(|(digest, _)| *digest != done.policy),
             policy_text,

@@ -63,6 +63,8 @@ pub struct Report {
     pub by: String,
     /// Whether it came to its end; otherwise the next one goes on.
     pub complete: bool,
+    /// Parts that were made anew with what stays of them. Only PostgreSQL has any.
+    pub renewed: Vec<String>,
     /// What was left as it was, and why.
     pub left: Vec<String>,
     /// Digest and words of the policy of the prune before, where it was another.
@@ -86,6 +88,10 @@ impl Report {
             .detail("newest", done.newest)
             .detail("oldest_remaining", done.oldest_remaining)
             .detail("parts", (!done.parts.is_empty()).then_some(&done.parts))
+            .detail(
+                "renewed",
+                (!self.renewed.is_empty()).then_some(&self.renewed),
+            )
             .detail("rules", &done.rules)
             .detail("holds", done.holds)
             .detail("complete", self.complete);

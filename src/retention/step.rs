@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Hold, Plan, Pruner, Retention, RetentionError,
-    tables::{self, Key, Removed, Run, TablesError},
+    tables::{Candidate, Key, Removed, Run, TablesError},
     walk::{Judged, Tally, time_of},
 };
 use crate::clock::Timestamp;
@@ -34,11 +34,13 @@ pub(super) const LOWEST: Key = [0; 16];
 /// One way through the records, from the oldest to the newest that can go.
 pub(super) struct Walk<'a> {
     pub(super) pruner: &'a mut Pruner,
-    retention: &'a Retention,
-    now: Timestamp,
-    holds: Vec<Hold>,
-    tally: Tally,
-    parts: Vec<String>,
+    pub(super) retention: &'a Retention,
+    pub(super) now: Timestamp,
+    pub(super) holds: Vec<Hold>,
+    pub(super) tally: Tally,
+    /// Parts that go as a whole, and those that were made anew.
+    pub(super) parts: Vec<String>,
+    pub(super) renewed: Vec<String>,
     step: usize,
     /// Whether others are kept away by a lock, which ends with its connection.
     pub(super) is_locked: bool,
@@ -59,6 +61,7 @@ impl<'a> Walk<'a> {
             now,
             holds,
             parts: Vec::new(),
+            renewed: Vec::new(),
             step: PAGE,
             is_locked: false,
         })
@@ -85,30 +88,32 @@ impl<'a> Walk<'a> {
         fill(&self.tally, run);
     }
 
-    async fn page(
+    /// The next records, and how long reading them took.
+    pub(super) async fn page(
         &mut self,
         after: Key,
         up_to: Key,
-    ) -> Result<Vec<tables::Candidate>, RetentionError> {
+    ) -> Result<(Vec<Candidate>, Duration), RetentionError> {
         let with_json = !self.holds.is_empty();
         let most = if with_json { PAGE_WITH_TEXTS } else { PAGE };
         let limit = self.step.min(most);
         let mut tries = 0;
         loop {
-            match self
-                .pruner
-                .tables
-                .page(after, up_to, limit, with_json)
-                .await
-            {
-                Ok(page) => return Ok(page),
+            let begun = Instant::now();
+            let page = self.pruner.tables.page(after, up_to, limit, with_json);
+            match page.await {
+                Ok(page) => return Ok((page, begun.elapsed())),
                 Err(error) => self.passes(error, &mut tries).await?,
             }
         }
     }
 
     /// Waits after a failure that passes; gives the error back when it does not.
-    async fn passes(&mut self, error: TablesError, tries: &mut u32) -> Result<(), RetentionError> {
+    pub(super) async fn passes(
+        &mut self,
+        error: TablesError,
+        tries: &mut u32,
+    ) -> Result<(), RetentionError> {
         let mut error = error;
         loop {
             *tries += 1;
@@ -141,12 +146,15 @@ impl<'a> Walk<'a> {
         after: Key,
         up_to: Key,
     ) -> Result<Option<Key>, RetentionError> {
-        let page = self.page(after, up_to).await?;
-        let judged = self
-            .tally
-            .judge(&page, self.retention, &self.holds, self.now);
-        self.tally = judged.tally;
+        let (page, took) = self.page(after, up_to).await?;
+        self.tally = self.judge(&self.tally, &page).tally;
+        rest(took).await;
         Ok(page.last().map(|last| last.id))
+    }
+
+    /// A tally with a page of records in it.
+    pub(super) fn judge(&self, tally: &Tally, page: &[Candidate]) -> Judged {
+        tally.judge(page, self.retention, &self.holds, self.now)
     }
 
     pub(super) async fn remove_all(
@@ -161,15 +169,14 @@ impl<'a> Walk<'a> {
             if !go_on(self.tally.removed) {
                 return Ok(false);
             }
-            let page = self.page(after, up_to).await?;
+            let (page, took) = self.page(after, up_to).await?;
             let Some(last) = page.last().map(|last| last.id) else {
                 return Ok(true);
             };
-            let judged = self
-                .tally
-                .judge(&page, self.retention, &self.holds, self.now);
+            let judged = self.judge(&self.tally, &page);
             if judged.going.is_empty() {
                 self.tally = judged.tally;
+                rest(took).await;
             } else if !self.remove(judged, run).await? {
                 // Other holds, or another prune: the same page again.
                 again += 1;
@@ -186,7 +193,7 @@ impl<'a> Walk<'a> {
 
     /// Removes what was judged; false when there are other holds by now, or some of it is gone.
     async fn remove(&mut self, judged: Judged, run: &mut Run) -> Result<bool, RetentionError> {
-        let Judged { going, tally } = judged;
+        let Judged { going, tally, .. } = judged;
         let mut noted = run.clone();
         fill(&tally, &mut noted);
         let mut tries = 0;
@@ -215,84 +222,7 @@ impl<'a> Walk<'a> {
             took if took < STEP / 2 => (self.step * 2).min(PAGE),
             _ => self.step,
         };
-        tokio::time::sleep(took.max(PAUSE)).await;
-        Ok(true)
-    }
-
-    /// Which parts go as a whole.
-    pub(super) async fn plan_parts(&mut self, up_to: Key) -> Result<(), RetentionError> {
-        for (part, _, _) in self.whole_parts(up_to).await? {
-            self.parts.push(part.name);
-        }
-        Ok(())
-    }
-
-    /// Parts that go as a whole, how many records each has, and the tally with it alone.
-    async fn whole_parts(
-        &mut self,
-        up_to: Key,
-    ) -> Result<Vec<(tables::Part, u64, Vec<tables::Alike>)>, RetentionError> {
-        let parts = self.pruner.tables.parts(up_to).await;
-        let mut whole = Vec::new();
-        for part in parts.map_err(|error| self.pruner.failed(error))? {
-            let alike = self.pruner.tables.alike(&part).await;
-            let alike = alike.map_err(|error| self.pruner.failed(error))?;
-            let count = alike.iter().map(|alike| alike.count).sum();
-            let empty = Tally::new(self.retention);
-            let judged = empty.judge_part(&part, &alike, self.retention, &self.holds, self.now);
-            if judged.is_some() {
-                whole.push((part, count, alike));
-            }
-        }
-        Ok(whole)
-    }
-
-    pub(super) async fn drop_parts(
-        &mut self,
-        up_to: Key,
-        run: &mut Run,
-        go_on: &mut (impl FnMut(u64) -> bool + Send),
-        left: &mut Vec<String>,
-    ) -> Result<bool, RetentionError> {
-        for (part, count, alike) in self.whole_parts(up_to).await? {
-            if !go_on(self.tally.removed) {
-                return Ok(false);
-            }
-            let judged =
-                self.tally
-                    .judge_part(&part, &alike, self.retention, &self.holds, self.now);
-            let Some(tally) = judged else { continue };
-            let mut noted = run.clone();
-            fill(&tally, &mut noted);
-            let dropped = self
-                .pruner
-                .tables
-                .drop_part(&part, count, &self.holds, &noted)
-                .await;
-            match dropped {
-                Ok(Removed::Done) => {
-                    self.tally = tally;
-                    *run = noted;
-                    self.parts.push(part.name);
-                }
-                Ok(Removed::Holds(holds)) => self.holds = holds,
-                Ok(Removed::Others) => {}
-                Ok(Removed::Left(reason)) => {
-                    left.push(format!(
-                        "the part {} was not dropped: {reason}; its records go one by one",
-                        part.name
-                    ));
-                }
-                Err(error) if error.is_lasting => return Err(self.pruner.failed(error)),
-                Err(error) => {
-                    left.push(format!(
-                        "the part {} was not dropped: {}",
-                        part.name, error.reason
-                    ));
-                    self.passes(error, &mut 0).await?;
-                }
-            }
-        }
+        rest(took).await;
         Ok(true)
     }
 
@@ -320,7 +250,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn fill(tally: &Tally, run: &mut Run) {
+/// Leaves the store to others for as long as it was busy.
+pub(super) async fn rest(took: Duration) {
+    tokio::time::sleep(took.max(PAUSE)).await;
+}
+
+pub(super) fn fill(tally: &Tally, run: &mut Run) {
     run.going = tally.removed - run.removed;
     run.removed = tally.removed;
     run.oldest = tally.oldest;

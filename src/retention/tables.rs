@@ -65,6 +65,8 @@ pub(super) struct Part {
     pub(super) name: String,
     pub(super) low: Key,
     pub(super) high: Key,
+    /// How many pages its table takes, also those that nothing is in any more.
+    pub(super) pages: u64,
 }
 
 /// The records of a part that a policy cannot tell apart.
@@ -91,6 +93,8 @@ pub(super) struct TablesError {
     /// Whether there is no store yet.
     pub(super) is_missing: bool,
 }
+
+const NO_PARTS: &str = "there are no parts here";
 
 /// Said where there are no tables: none are made by somebody who wants to remove.
 pub(super) const MISSING: &str = "there are no audit tables with this prefix";
@@ -202,7 +206,21 @@ pub(super) trait Tables: fmt::Debug + Send {
         run: &'a Run,
     ) -> TablesFuture<'a, Removed> {
         let _ = (part, count, known, run);
-        Box::pin(async { Ok(Removed::Left("there are no parts here".to_owned())) })
+        Box::pin(async { Ok(Removed::Left(NO_PARTS.to_owned())) })
+    }
+
+    /// Removes all of a part but the records in `kept`, by making it anew with these, if it still
+    /// holds `count` records and the holds are those that are `known`.
+    fn renew_part<'a>(
+        &'a mut self,
+        part: &'a Part,
+        kept: &'a [Key],
+        count: u64,
+        known: &'a [Hold],
+        run: &'a Run,
+    ) -> TablesFuture<'a, Removed> {
+        let _ = (part, kept, count, known, run);
+        Box::pin(async { Ok(Removed::Left(NO_PARTS.to_owned())) })
     }
 }
 

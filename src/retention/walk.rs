@@ -22,6 +22,7 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) going: Vec<Key>,
+    pub(super) staying: Vec<Key>,
     pub(super) tally: Tally,
 }
 
@@ -72,7 +73,7 @@ impl Tally {
         now: Timestamp,
     ) -> Judged {
         let mut tally = self.clone();
-        let mut going = Vec::new();
+        let (mut going, mut staying) = (Vec::new(), Vec::new());
         for candidate in page {
             let (rule, goes) = retention.judge(&facts(candidate), now);
             let is_held = goes
@@ -86,10 +87,27 @@ impl Tally {
                 going.push(candidate.id);
                 tally.remove(rule, 1, candidate.timestamp, candidate.timestamp);
             } else {
+                staying.push(candidate.id);
                 tally.keep(rule, candidate.id, is_held);
             }
         }
-        Judged { going, tally }
+        Judged {
+            going,
+            staying,
+            tally,
+        }
+    }
+
+    /// This tally, and what goes by another one; what stays by it will be looked at again.
+    pub(super) fn and_removed(&self, other: &Self) -> Self {
+        let mut tally = self.clone();
+        for (rule, more) in tally.rules.iter_mut().zip(&other.rules) {
+            rule.removed += more.removed;
+        }
+        tally.removed += other.removed;
+        tally.oldest = [self.oldest, other.oldest].into_iter().flatten().min();
+        tally.newest = [self.newest, other.newest].into_iter().flatten().max();
+        tally
     }
 
     /// This tally with a part that goes as a whole; `None` when something in it stays.
@@ -119,6 +137,21 @@ impl Tally {
         }
         Some(tally)
     }
+}
+
+/// At least so many records of a part stay.
+pub(super) fn least_kept(part: &Part, all: &[Alike], retention: &Retention, now: Timestamp) -> u64 {
+    let stays = |alike: &&Alike| {
+        let facts = Facts {
+            action: &alike.action,
+            category: alike.category.as_deref(),
+            // Not older than its oldest; when each arrived is not known.
+            at: alike.oldest.max(time_of(part.low)),
+            received: Timestamp::MIN,
+        };
+        !retention.judge(&facts, now).1
+    };
+    all.iter().filter(stays).map(|alike| alike.count).sum()
 }
 
 fn facts(candidate: &Candidate) -> Facts<'_> {

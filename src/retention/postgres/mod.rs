@@ -1,5 +1,7 @@
 //! What is only true of PostgreSQL: the guard is told of a prune, and whole months go at once.
 
+mod renew;
+
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
@@ -39,6 +41,10 @@ const PRUNE: &str = "SELECT set_config('audit.prune', pg_current_xact_id()::text
 /// write or read queue up behind whoever waits for it, so each time is short.
 const TRIES: usize = 10;
 const BETWEEN: Duration = Duration::from_millis(300);
+
+/// Why a part is left as it is.
+const READ: &str = "it is read all the time";
+const CAME: &str = "records came into it meanwhile";
 
 /// Whether there is a place to connect to: the server tells.
 const fn is_there(_database: &PostgresDatabase) -> bool {
@@ -90,8 +96,9 @@ impl PostgresTables {
 
     async fn try_parts(&mut self, up_to: Key) -> Result<Vec<Part>, OpenError> {
         let mut connection = self.take().await?;
-        let sql = "SELECT name, low::uuid, high::uuid FROM ( \
+        let sql = "SELECT name, low::uuid, high::uuid, pages FROM ( \
                 SELECT format('%I.%I', namespace.nspname, part.relname) AS name, \
+                    pg_relation_size(part.oid) / current_setting('block_size')::bigint AS pages, \
                     regexp_match(pg_get_expr(part.relpartbound, part.oid), \
                         'FROM \\(''([0-9a-f-]+)''\\) TO \\(''([0-9a-f-]+)''\\)') AS bounds \
                 FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid \
@@ -111,6 +118,7 @@ impl PostgresTables {
                 name: row.try_get(0)?,
                 low: row.try_get::<Uuid, _>(1)?.into_bytes(),
                 high: row.try_get::<Uuid, _>(2)?.into_bytes(),
+                pages: row.try_get::<i64, _>(3)?.cast_unsigned(),
             });
         }
         Ok(parts)
@@ -156,20 +164,22 @@ impl PostgresTables {
         let last = last_arrival(&mut transaction, part).await?;
         let mut left;
         if count_of(&mut transaction, part).await? == count {
-            copy(texts, part, &mut transaction).await?;
+            copy(texts, part, &[], &mut transaction).await?;
             Self::try_note(texts, &mut transaction, run).await?;
             gate(texts, &self.database, &mut transaction).await?;
             let holds = Self::active(texts, &mut transaction).await?;
             left = (holds != known).then_some(Removed::Holds(holds));
-            if left.is_none() && !lock(texts, part, &mut transaction).await? {
-                left = Some(Removed::Left("it is read all the time".to_owned()));
+            let whole = format!("{}_default", texts.records);
+            let tables = [&*format!("ONLY {}", texts.records), &part.name, &whole];
+            if left.is_none() && !lock(&tables, &mut transaction).await? {
+                left = Some(Removed::Left(READ.to_owned()));
             }
         } else {
-            left = Some(Removed::Left("records came into it meanwhile".to_owned()));
+            left = Some(Removed::Left(CAME.to_owned()));
         }
         // From here on nobody adds to it: what came since the copy was made must not go.
         if left.is_none() && last_arrival(&mut transaction, part).await? != last {
-            left = Some(Removed::Left("records came into it meanwhile".to_owned()));
+            left = Some(Removed::Left(CAME.to_owned()));
         }
         if let Some(left) = left {
             transaction.rollback().await?;
@@ -200,13 +210,24 @@ async fn count_of(transaction: &mut PgConnection, part: &Part) -> sqlx::Result<u
     row.fetch_one(transaction).await.map(i64::cast_unsigned)
 }
 
-/// Keeps the leaves of a part, and removes its targets. Keeps nobody waiting.
-async fn copy(texts: &Texts, part: &Part, transaction: &mut PgConnection) -> Result<(), OpenError> {
-    let leaves = texts.keep_leaves_of(&part.name);
+/// Keeps the leaves of what goes of a part, which is all but `kept`, and removes its targets. Keeps
+/// nobody waiting.
+async fn copy(
+    texts: &Texts,
+    part: &Part,
+    kept: &[Key],
+    transaction: &mut PgConnection,
+) -> Result<(), OpenError> {
+    let going = |column: &str| match kept {
+        [] => "TRUE".to_owned(),
+        // Looked up by their hashes; `<> ALL` compares with each before version 15.
+        kept => format!("{column} NOT IN (SELECT unnest({}))", list(kept)),
+    };
+    let leaves = texts.keep_leaves_of(&format!("{} WHERE {}", part.name, going("id")));
     sqlx::raw_sql(AssertSqlSafe(leaves))
         .execute(&mut *transaction)
         .await?;
-    let others = texts.other_leaves_of(&part.name, "");
+    let others = texts.other_leaves_of(&part.name, &format!("AND {}", going("found.id")));
     let others: i64 = sqlx::query_scalar(AssertSqlSafe(others))
         .persistent(false)
         .fetch_one(&mut *transaction)
@@ -214,25 +235,32 @@ async fn copy(texts: &Texts, part: &Part, transaction: &mut PgConnection) -> Res
     if others > 0 {
         return Err(OpenError::Repair(OTHER_LEAF.to_owned()));
     }
-    let targets = &texts.targets;
-    let text = format!("DELETE FROM {targets} WHERE record >= $1 AND record < $2");
+    let (targets, going) = (&texts.targets, going("record"));
+    let text = format!("DELETE FROM {targets} WHERE record >= $1 AND record < $2 AND {going}");
     sqlx::query(AssertSqlSafe(text))
         .bind(key(part.low))
         .bind(key(part.high))
+        .persistent(false)
         .execute(transaction)
         .await?;
     Ok(())
 }
 
-/// Takes what dropping a part needs: the table and its part for itself, for a moment. False when
-/// somebody is always there.
-async fn lock(texts: &Texts, part: &Part, transaction: &mut PgConnection) -> sqlx::Result<bool> {
+/// Ids as they stand in SQL.
+fn list(ids: &[Key]) -> String {
+    let ids: Vec<_> = ids.iter().map(|id| key(*id).to_string()).collect();
+    format!("'{{{}}}'::uuid[]", ids.join(","))
+}
+
+/// Takes tables for itself, for a moment. False when somebody is always there.
+async fn lock(tables: &[&str], transaction: &mut PgConnection) -> sqlx::Result<bool> {
+    let tables: String = tables
+        .iter()
+        .map(|table| format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; "))
+        .collect();
     let text = format!(
-        "SAVEPOINT waiting; SET LOCAL lock_timeout = '200ms'; \
-         LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE; \
-         LOCK TABLE {}_default IN ACCESS EXCLUSIVE MODE; \
-         SET LOCAL lock_timeout = '15s'",
-        texts.records, part.name, texts.records
+        "SAVEPOINT waiting; SET LOCAL lock_timeout = '200ms'; {tables}\
+         SET LOCAL lock_timeout = '15s'"
     );
     for tried in 0..TRIES {
         if tried > 0 {
@@ -295,6 +323,20 @@ tables_over!(PostgresTables, PostgresDatabase, {
         Box::pin(async move {
             let dropped = self.try_drop_part(part, count, known, run).await;
             dropped.map_err(|error| self.error(error))
+        })
+    }
+
+    fn renew_part<'a>(
+        &'a mut self,
+        part: &'a Part,
+        kept: &'a [Key],
+        count: u64,
+        known: &'a [Hold],
+        run: &'a Run,
+    ) -> TablesFuture<'a, Removed> {
+        Box::pin(async move {
+            let renewed = self.try_renew_part(part, kept, count, known, run).await;
+            renewed.map_err(|error| self.error(error))
         })
     }
 });

@@ -17,7 +17,7 @@ use sqlx::{
 };
 
 use self::statements::Statements;
-pub(crate) use self::write::column;
+pub(crate) use self::write::{Copy, column};
 use super::{
     TablePrefix,
     database::{Database, Found},

@@ -168,25 +168,25 @@ fn all_targets(targets: &[Target<'_>]) -> sqlx::Result<Copy> {
 }
 
 /// What is sent to `COPY … FROM STDIN (FORMAT binary)`.
-struct Copy(Vec<u8>);
+pub(crate) struct Copy(Vec<u8>);
 
 impl Copy {
     /// Signature, flags, and the length of an extension that is not there.
     const HEADER: &'static [u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-    fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(Self::HEADER.len() + capacity);
         bytes.extend_from_slice(Self::HEADER);
         Self(bytes)
     }
 
-    fn row(&mut self, values: usize) -> sqlx::Result<()> {
+    pub(crate) fn row(&mut self, values: usize) -> sqlx::Result<()> {
         let values = i16::try_from(values).map_err(|error| sqlx::Error::Encode(error.into()))?;
         self.0.extend_from_slice(&values.to_be_bytes());
         Ok(())
     }
 
-    fn value(&mut self, bytes: &[u8]) -> sqlx::Result<()> {
+    pub(crate) fn value(&mut self, bytes: &[u8]) -> sqlx::Result<()> {
         let length =
             i32::try_from(bytes.len()).map_err(|error| sqlx::Error::Encode(error.into()))?;
         self.0.extend_from_slice(&length.to_be_bytes());
@@ -202,15 +202,18 @@ impl Copy {
     fn text(&mut self, text: Option<&Text<'_>>) -> sqlx::Result<()> {
         match text {
             Some(text) => self.value(column(&text.0).as_bytes()),
-            // NULL
             None => {
-                self.0.extend_from_slice(&(-1_i32).to_be_bytes());
+                self.null();
                 Ok(())
             }
         }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn null(&mut self) {
+        self.0.extend_from_slice(&(-1_i32).to_be_bytes());
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.extend_from_slice(&(-1_i16).to_be_bytes());
         self.0
     }

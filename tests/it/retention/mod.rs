@@ -3,6 +3,8 @@
 mod holds;
 mod interrupted;
 mod model;
+mod month;
+mod months;
 mod place;
 mod proven;
 mod pruned;
