@@ -174,13 +174,25 @@ impl Guard {
                 let found = found.as_ref().unwrap_or(&ending.found);
                 self.write_whatever_happens((ending, found), arrived, closed, decision)
             }
-            (Some(_), _) => {
+            (Some(closed), _) => {
                 let recorder = self.scope.recorder();
                 recorder.tally(|tallies| &tallies.skipped);
+                self.settle_without_record(ending, closed);
                 Finish::Done
             }
             _ if at_body => Finish::AtBody,
             _ => Finish::Done,
+        }
+    }
+
+    /// A rule skips the request, not the steps that its handler named.
+    fn settle_without_record(&self, ending: &Ending, mut closed: Closed) {
+        if closed.has_steps() {
+            let mut record = std::mem::take(&mut *closed.record);
+            ending.conclude(&mut record);
+            // As below: the host's subscriber may panic.
+            let settle = || self.scope.settle(&mut closed, &record);
+            let _ = catch_unwind(AssertUnwindSafe(settle));
         }
     }
 
@@ -205,6 +217,7 @@ impl Guard {
                 arrived.complete(&mut record, origins, decision.address, rules);
                 let mut record = of_service(record);
                 ending.conclude(&mut record);
+                self.scope.settle(&mut closed, &record);
                 let _ = self.scope.write(record, &closed, Urgency::Buffered);
             }));
             Finish::Done
@@ -239,6 +252,7 @@ impl Guard {
         ending.conclude(&mut record);
         found.write(&mut record, rules);
         closed.set_session.clone_from(&found.session);
+        self.scope.settle(closed, &record);
         let nobody_s = is_foldable(&record);
         self.wasted.store(nobody_s, Ordering::Relaxed);
         let foldable = nobody_s && !closed.is_expected();

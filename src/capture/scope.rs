@@ -1,10 +1,12 @@
 //! The handler's hand: the record of one piece of work while it is being built.
 
 mod closing;
+mod further;
 #[cfg(feature = "viewer")]
 mod own;
 
 pub(super) use closing::{Closed, Said};
+use further::Step;
 
 use std::{
     fmt,
@@ -15,7 +17,7 @@ use serde::Serialize;
 
 use crate::{
     clock::{RecordId, Timestamp},
-    journal::{Admission, Rejected, Ticket, Urgency},
+    journal::{Admission, Rejected, Ticket},
     record::{Action, Actor, Application, Change, Fault, Outcome, Record, Target, Tenant},
     text::Text,
 };
@@ -23,7 +25,7 @@ use crate::{
 use super::{
     commit::CommitScope,
     current,
-    recorder::{Alive, Manner, Recorder, Standing, of_service},
+    recorder::{Alive, Recorder},
     request::Arrived,
 };
 
@@ -84,6 +86,8 @@ struct State {
     admission: Option<Admission>,
     /// A draft of it may be in the service's database.
     drafted: bool,
+    /// Further records that end as the work does.
+    steps: Vec<Step>,
 }
 
 #[expect(
@@ -143,6 +147,7 @@ impl AuditScope {
             open: !matches!(work, Work::Skipped),
             admission,
             drafted: false,
+            steps: Vec::new(),
         });
         Self {
             inner: Arc::new(Inner {
@@ -271,42 +276,6 @@ impl AuditScope {
         self.annotate(|record| record.reason = Some(reason))
     }
 
-    /// Appends a further record of the same work. Actor, tenant, application and context are this
-    /// scope's where the record names none. Never waits. Where a rule skips the request on arrival,
-    /// its further records are skipped and counted too.
-    ///
-    /// # Errors
-    ///
-    /// The record was not taken; it is counted.
-    pub fn record(&self, mut record: Record) -> Result<RecordId, Rejected> {
-        record.outcome.get_or_insert(Outcome::Success);
-        self.further(record, self.inner.recorder.now(), None)
-    }
-
-    /// Appends a further record of something that began at `at`, and took this long.
-    pub(super) fn further(
-        &self,
-        record: Record,
-        at: Timestamp,
-        lasted: Option<std::time::Duration>,
-    ) -> Result<RecordId, Rejected> {
-        let recorder = &self.inner.recorder;
-        if self.is_skipped() {
-            // Nothing was taken of the request, so nothing could be masked or told of it.
-            recorder.tally(|tallies| &tallies.skipped_further);
-            return Ok(recorder.new_id(at));
-        }
-        let mut record = of_service(self.inherit(record));
-        record.context.duration = lasted.or(record.context.duration);
-        let id = (recorder.new_id(at), at);
-        let manner = Manner {
-            secrets: &self.secrets(),
-            ..Manner::new(Standing::Further, Urgency::Buffered)
-        };
-        let appended = recorder.append(record, id, manner);
-        appended.map(|appended| appended.id)
-    }
-
     /// Makes durable what is known so far, as an intent: `Strict` from here on.
     ///
     /// When the process dies before the work ends, the record will be in the trail with outcome
@@ -338,22 +307,6 @@ impl AuditScope {
         let intent = recorder.intend(draft, id, begun, &secrets);
         state.intent = intent.as_ref().ok().cloned();
         CommitScope::new(intent)
-    }
-
-    fn inherit(&self, mut record: Record) -> Record {
-        let bare = record.context == crate::record::Context::default();
-        if let Some(own) = &self.lock().record {
-            record.actor = record.actor.or_else(|| own.actor.clone());
-            record.tenant = record.tenant.or_else(|| own.tenant.clone());
-            record.application = record.application.or_else(|| own.application.clone());
-            if bare {
-                record.context = own.context.clone();
-            }
-        }
-        if let Some(request) = self.request().filter(|_| bare) {
-            request.give_context(&mut record, self.rules());
-        }
-        record
     }
 
     /// Changes what the record says the work is.

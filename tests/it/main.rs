@@ -129,8 +129,11 @@ mod skipped;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]
 mod stacks;
-#[cfg(feature = "sqlite")]
 #[cfg(test)]
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod steps;
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod store;
 #[cfg(test)]
 #[cfg(all(feature = "testing", feature = "axum"))]

@@ -18,6 +18,7 @@ use super::{
         session::RawSession,
     },
     AuditScope, State, Work,
+    further::Step,
 };
 
 /// What a change to a draft is about.
@@ -35,6 +36,7 @@ pub(in crate::capture) struct Closed {
     intent: bool,
     drafted: bool,
     admission: Option<Admission>,
+    steps: Vec<Step>,
     /// The session that the response sets: as secret as the one that the request presented.
     pub(in crate::capture) set_session: Option<RawSession>,
 }
@@ -50,6 +52,15 @@ impl Closed {
     pub(in crate::capture) const fn is_expected(&self) -> bool {
         self.intent || self.drafted
     }
+
+    /// Whether records wait that end as the work does: [`AuditScope::settle`].
+    pub(in crate::capture) const fn has_steps(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    pub(super) fn take_steps(&mut self) -> Vec<Step> {
+        std::mem::take(&mut self.steps)
+    }
 }
 
 impl AuditScope {
@@ -62,6 +73,7 @@ impl AuditScope {
         // Kept until the record is appended, so that a shutdown does not close the door before it.
         let mut closed = self.close_unless(|_, _| false)?;
         let record = conclusion.of(of_service(std::mem::take(&mut *closed.record)));
+        self.settle(&mut closed, &record);
         self.write(record, &closed, urgency).ok()
     }
 
@@ -83,6 +95,7 @@ impl AuditScope {
             intent: state.intent.is_some(),
             drafted: state.drafted,
             admission: state.admission.take(),
+            steps: std::mem::take(&mut state.steps),
             set_session: None,
         })
     }

@@ -13,6 +13,7 @@ use tower_audit::{
     store::Store,
     viewer::Access,
 };
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::browser::{Browser, Scripts};
 
@@ -75,6 +76,8 @@ pub(crate) fn layered(router: Router, audit: &Audit) -> Router {
             Some(Actor::user(user(&request.headers)?))
         }))
         .layer(layer)
+        // Whoever panics, the client gets an answer.
+        .layer(CatchPanicLayer::new())
 }
 
 /// A row of the viewer's table, as it is shown.
