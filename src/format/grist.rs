@@ -3,7 +3,7 @@
 //! What a target is called there is the name of its place: `details.document.id`. What has no place
 //! is kept below `tower_audit`, which Grist's readers do not know and pass over.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Event,
@@ -49,7 +49,7 @@ pub(super) static GRIST: Mapping = Mapping {
         (NOT_DELETED, "of site.delete and workspace.delete"),
     ],
     expand,
-    finish: |_: &mut Value, _: &Value, _: &Event<'_>| {},
+    finish,
     close: "}",
     base: "tower_audit.record",
 };
@@ -143,6 +143,14 @@ fn expand(name: &str, record: &Value, star: Option<&Step>) -> Option<String> {
         ("type of it", Some(Step::Index(index))) => entry("targets", *index, "type"),
         ("field", Some(Step::Index(index))) => entry("changes", *index, "field"),
         _ => None,
+    }
+}
+
+/// Who acts, and from where, have a place in each event there, also where nobody knows.
+fn finish(mapped: &mut Value, _: &Value, _: &Event<'_>) {
+    if let Some(event) = mapped.as_object_mut() {
+        event.entry("actor").or_insert(json!({"type": "unknown"}));
+        event.entry("context").or_insert(json!({}));
     }
 }
 
