@@ -134,6 +134,7 @@ async fn the_viewer_filters_by_what_the_data_has() {
     offers_what_occurs(&browser).await;
     filters_and_resets(&browser, &stage.service.url).await;
     shows_the_details(&browser, &records).await;
+    walks_through(&browser, &stage.service.url, &records).await;
     end(&stage.audit).await;
 }
 
@@ -205,6 +206,10 @@ async fn filters_and_resets(browser: &Browser, url: &str) {
     // duplistatus: reset, and refresh.
     browser.follow(".filters .buttons a").await;
     assert!(browser.rows().await.len() >= 7);
+    browser.filter("action", "config_updated").await;
+    let rows = browser.rows().await;
+    assert_eq!((rows.len(), &*rows[0].action), (1, "config_updated"));
+    browser.follow(".filters .buttons a").await;
     browser.filter("actor", "grace").await;
     assert_eq!(browser.rows().await.len(), 2);
     let before = browser.rows().await;
@@ -236,4 +241,25 @@ async fn shows_the_details(browser: &Browser, records: &[Value]) {
     let said = browser.texts("p.summary time .at").await.remove(0);
     assert!(said.starts_with("20.11.2026, 15:0"), "{said}");
     browser.picture("duplistatus-2-german").await;
+}
+
+/// duplistatus: more comes by scrolling, without an end. Here page by page, each with an address of its
+/// own, and nothing is missing or there twice.
+async fn walks_through(browser: &Browser, url: &str, records: &[Value]) {
+    browser
+        .open(&format!("{url}/audit/?range=all&limit=3"))
+        .await;
+    let mut rows = Vec::new();
+    loop {
+        rows.extend(browser.rows().await);
+        if browser.count("nav.pager a[rel=next]").await == 0 {
+            break;
+        }
+        browser.follow("nav.pager a[rel=next]").await;
+    }
+    assert!(rows.is_sorted_by(|a, b| a.time >= b.time), "{rows:?}");
+    for record in records {
+        let same = rows.iter().filter(|row| record["id"] == *row.id);
+        assert_eq!(same.count(), 1, "{record}");
+    }
 }

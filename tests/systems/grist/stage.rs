@@ -1,17 +1,11 @@
 //! The service with its two kinds of destination, and what they got.
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use axum::Router;
 use serde_json::Value;
 use tempfile::TempDir;
-use tower_audit::{
-    Audit,
-    format::Format,
-    record::Catalogue,
-    sink::{SplunkSink, SqliteSink, WebhookSink},
-    testing::FixedClock,
-};
+use tower_audit::{Audit, record::Catalogue, sink::SqliteSink, testing::FixedClock};
 
 use super::service;
 use crate::support::{
@@ -37,6 +31,27 @@ pub(super) struct Stage {
     pub(super) folder: TempDir,
     pub(super) audit: Audit,
     pub(super) service: Service,
+    _secrets: TempDir,
+}
+
+/// Grist: an administrator configures the destinations, as many as there are. Here in a file that the
+/// service need not know, with the secrets beside it.
+fn configured(splunk: &Receiver, endpoint: &Receiver, secrets: &Path) -> String {
+    let (token, headers) = (secrets.join("token"), secrets.join("headers"));
+    fs::write(&token, TOKEN).unwrap();
+    fs::write(&headers, format!("authorization: Bearer {BEARER}")).unwrap();
+    let collector = format!(
+        "splunk+http://{}?token_file={}&format=grist",
+        splunk.address(),
+        token.display()
+    );
+    let plain = format!(
+        "http://{}/events?headers_file={}&format=grist",
+        endpoint.address(),
+        headers.display()
+    );
+    let sink = |name, url| format!("[[sink]]\nname = \"{name}\"\nurl = \"{url}\"\n");
+    sink("splunk", collector) + &sink("endpoint", plain)
 }
 
 impl Stage {
@@ -44,24 +59,22 @@ impl Stage {
         Self::of(service::catalogue(), service::router).await
     }
 
-    /// An administrator configured both destinations, by their addresses or here in the code.
     pub(super) async fn of(catalogue: Catalogue, router: fn(&Audit) -> Router) -> Self {
         let (hec, splunk) = Hec::start();
         let endpoint = Receiver::start(|_| Reply::plain(200, ""));
-        let folder = tempfile::tempdir().unwrap();
-        let collector = SplunkSink::builder(format!("http://{}", splunk.address()))
-            .token(TOKEN)
-            .format(Format::Grist);
-        let plain = WebhookSink::builder(format!("http://{}/events", endpoint.address()))
-            .header("authorization", &format!("Bearer {BEARER}"))
-            .format(Format::Grist);
+        let (folder, secrets) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let destinations = secrets.path().join("destinations.toml");
+        fs::write(
+            &destinations,
+            configured(&splunk, &endpoint, secrets.path()),
+        )
+        .unwrap();
         let audit = Audit::builder("grist")
             .dir(folder.path().join("journal"))
             .clock(FixedClock::at("2024-11-13T06:00:51.518Z".parse().unwrap()))
             .catalogue(catalogue)
             .sink("sqlite", SqliteSink::new(folder.path().join("audit.db")))
-            .sink("splunk", collector.build().unwrap())
-            .sink("endpoint", plain.build().unwrap())
+            .config_file(destinations)
             .start()
             .await
             .unwrap();
@@ -73,6 +86,7 @@ impl Stage {
             folder,
             audit,
             service,
+            _secrets: secrets,
         }
     }
 

@@ -101,7 +101,9 @@ async fn changes_logins_refusals_and_the_system_are_told_as_what_they_are() {
     let deleted =
         Record::system("document.delete").target(Target::new("document", "4cq").name("Plans"));
     stage.audit.commit(deleted).await.unwrap();
-    stage.both_have(4).await;
+    // A link that was shared: nobody asked who it is.
+    service.post("/api-key", &[], Value::Null).await;
+    stage.both_have(5).await;
 
     let events = stage.events();
     // Grist: a change is told as `previous` and `current`.
@@ -125,6 +127,9 @@ async fn changes_logins_refusals_and_the_system_are_told_as_what_they_are() {
     );
     let deleted = one(&events, "document.delete");
     assert_eq!(deleted["actor"], json!({"type": "system"}));
+    // Grist: `user`, `guest`, `system`, or else `unknown`.
+    let key = one(&events, "user.create_api_key");
+    assert_eq!(key["actor"], json!({"type": "unknown"}));
     end(&stage.audit).await;
 }
 

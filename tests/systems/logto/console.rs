@@ -16,6 +16,8 @@ use crate::support::{
     stage::{Database, Stage},
 };
 
+const AGENT: &str = "Mozilla/5.0 (Macintosh) Version/18.0 Safari/605.1.15";
+
 /// Events of two tenants; the newest is a minute old, each other one an hour older.
 fn event(number: usize) -> Record {
     let action = [
@@ -23,9 +25,7 @@ fn event(number: usize) -> Record {
         "ExchangeTokenBy.RefreshToken",
         "RevokeToken",
     ][number % 3];
-    let context = Context::new()
-        .ip_address("203.0.113.9")
-        .user_agent("Mozilla/5.0 (Macintosh)");
+    let context = Context::new().ip_address("203.0.113.9").user_agent(AGENT);
     let record = Record::new(action)
         .actor(
             Actor::user(format!("u-{}", number % 4))
@@ -34,6 +34,7 @@ fn event(number: usize) -> Record {
         .application(Application::new(["app-web", "app-native"][number % 2]))
         .tenant(Tenant::new(if number < 40 { "t-a" } else { "t-b" }))
         .detail("params", serde_json::json!({"number": number}))
+        .detail("user_agent", service::parsed(AGENT))
         .context(context);
     if number.is_multiple_of(5) {
         record.error(Fault::new("The password is wrong.").code("session.invalid_credentials"))
@@ -65,6 +66,7 @@ async fn the_console_shows_a_tenants_events_a_users_and_an_applications() {
     browser.sign_in(url, "admin-of-t-a").await;
 
     shows_the_table(&browser).await;
+    goes_through_the_time_ranges(&browser, url).await;
     filters(&browser).await;
     let raw = opens_a_detail(&browser, &stage).await;
     goes_to_the_pages_of_user_and_application(&browser, url, &raw).await;
@@ -88,6 +90,22 @@ async fn shows_the_table(browser: &Browser) {
     );
     assert_eq!(first.time, "2026-11-20T14:59:00.000000Z");
     browser.picture("logto-1-table").await;
+}
+
+async fn goes_through_the_time_ranges(browser: &Browser, url: &str) {
+    // Logto: the last hour, day, 7 days, 30 days, or any other time.
+    for (range, count) in [("1h", 1), ("24h", 24), ("7d", 40), ("30d", 40)] {
+        browser
+            .follow(&format!(".periods a[href*='range={range}']"))
+            .await;
+        assert_eq!(browser.rows().await.len(), count, "{range}");
+    }
+    let custom = "from=2026-11-20T12:59:00Z&to=2026-11-20T14:59:00Z";
+    browser.open(&format!("{url}/audit/?{custom}")).await;
+    let rows = browser.rows().await;
+    let times: Vec<_> = rows.iter().map(|row| &row.time[11..16]).collect();
+    assert_eq!(times, ["13:59", "12:59"]);
+    browser.open(&format!("{url}/audit/")).await;
 }
 
 async fn filters(browser: &Browser) {
@@ -134,6 +152,16 @@ async fn opens_a_detail(browser: &Browser, stage: &Stage) -> Value {
     let stored = stage.jsons(&Query::new()).await;
     assert!(stored.contains(&raw), "{raw}");
     assert_eq!(raw["id"], *rows[0].id);
+    // Logto: the user agent, raw and parsed.
+    assert_eq!(raw["details"]["user_agent"]["browser"]["name"], "Safari");
+    let cards = browser.texts("main section.card").await;
+    assert!(cards.iter().any(|card| card.contains(AGENT)), "{cards:?}");
+    let details = cards.iter().find(|card| card.starts_with("Details"));
+    let details = details.unwrap_or_else(|| panic!("{cards:?}"));
+    assert!(
+        details.contains("Macintosh") && details.contains("605.1.15"),
+        "{details}"
+    );
     browser.picture("logto-3-detail").await;
     raw
 }
