@@ -18,7 +18,12 @@ pub(crate) fn kill_test() -> Tally {
     let rounds = random::setting("AUDIT_KILL_ROUNDS").unwrap_or(20);
     let seed = random::setting("AUDIT_KILL_SEED").unwrap_or_else(random::by_chance);
     let (mut tally, mut figures, mut kills) = (Tally::default(), Figures::default(), 0);
-    for number in 0..rounds {
+    // A machine may be so slow that no kill of these hits what is to be shown: then there are more.
+    let enough = |figures: &Figures| figures.acknowledged > 0 && figures.unknown > 0;
+    for number in 0..rounds * 10 {
+        if number >= rounds && (rounds < 20 || enough(&figures)) {
+            break;
+        }
         let name = format!("round {number} of AUDIT_KILL_SEED={seed}");
         let mut random = Random::new(seed.wrapping_add(number));
         if let Some((found, killed)) = tally.check(&name, |place| round(place, &mut random)) {
@@ -30,12 +35,7 @@ pub(crate) fn kill_test() -> Tally {
     if rounds >= 20 {
         tally.check(
             "the kills hit acknowledged records and open intents",
-            |_| {
-                assert!(
-                    figures.acknowledged > 0 && figures.unknown > 0,
-                    "{figures:?}"
-                );
-            },
+            |_| assert!(enough(&figures), "{figures:?}"),
         );
     }
     tally.note(format!(

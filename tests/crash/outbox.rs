@@ -108,7 +108,11 @@ pub(crate) fn child(dir: &Path) -> ExitCode {
 pub(crate) fn outbox_test() -> Tally {
     let seed = random::setting("AUDIT_KILL_SEED").unwrap_or_else(random::by_chance);
     let (mut tally, mut left) = (Tally::default(), 0);
-    for number in 0..ROUNDS {
+    for number in 0..ROUNDS * 10 {
+        // A machine may be so slow that no kill of these leaves a row: then there are more.
+        if number >= ROUNDS && left > 0 {
+            break;
+        }
         let name = format!("round {number} of AUDIT_KILL_SEED={seed}");
         let mut random = Random::new(seed.wrapping_add(number));
         left += tally

@@ -66,6 +66,8 @@ impl Place {
     }
 
     pub(crate) async fn store(&self) -> Store {
-        Store::open(&self.address).await.unwrap()
+        let store = Store::open(&self.address).await.unwrap();
+        // A machine that is busy with other tests is not what fails here.
+        store.timeout(std::time::Duration::from_secs(600))
     }
 }

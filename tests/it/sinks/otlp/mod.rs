@@ -23,13 +23,15 @@ enum Way {
 const WAYS: [Way; 2] = [Way::Grpc, Way::Http];
 
 impl Way {
-    /// A builder that does not look at the environment of the tests.
+    /// A builder that does not look at the environment of the tests, and is as patient as can be.
     fn builder(self, url: String) -> OtlpSinkBuilder {
         let builder = match self {
             Self::Grpc => OtlpSink::grpc(url),
             Self::Http => OtlpSink::http(url),
         };
-        builder.environment(|_| None)
+        builder
+            .environment(|_| None)
+            .timeout(std::time::Duration::from_secs(30))
     }
 
     fn sink(self, receiver: &Receiver) -> OtlpSink {
