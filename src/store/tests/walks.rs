@@ -90,8 +90,8 @@ async fn a_page_that_looked_far_enough_says_until_when_and_goes_on_there() {
 async fn counting_by_text_is_bounded(filled: &Filled) {
     let tables = &filled.pool.tables;
     let mut reader = filled.pool.take().await.unwrap();
-    // Every record has it.
-    let query = Query::new().text("document");
+    // Every record has a session, whose name begins so.
+    let query = Query::new().text("s");
     let budget = Budget::new(1000, Duration::MAX);
     let counted = count(&mut reader, tables, &query, 1_000_000, budget).await;
     let counted = counted.unwrap();
