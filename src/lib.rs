@@ -14,7 +14,7 @@ pub mod evidence;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod format;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod journal;

@@ -95,7 +95,7 @@ pub use body::AuditBody;
 pub use client::{ClientAddress, TrustedProxies, TrustedProxiesError};
 pub use commit::CommitScope;
 pub use future::ResponseFuture;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use headers::TraceParent;
 pub use inventory::{Inventory, InventoryRoute};
 pub use job::{Job, Run, StrictJob};

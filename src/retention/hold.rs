@@ -249,13 +249,30 @@ impl Hold {
             .success()
     }
 
+    /// One that a store has, with this filter.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn played(stored_filter: String) -> Self {
+        let mut hold = Self {
+            id: "1".to_owned(),
+            stored_filter,
+            filter: None,
+            reason: "case 7".to_owned(),
+            by: "ann".to_owned(),
+            since: Timestamp::MIN,
+            released: None,
+            released_by: None,
+        };
+        hold.read_filter();
+        hold
+    }
+
     /// Reads a filter as it is stored.
     pub(super) fn read_filter(&mut self) {
         self.filter = Filter::from_json(&self.stored_filter);
     }
 
     /// Whether it keeps a record. In doubt, it does.
-    pub(super) fn keeps(&self, json: &str) -> bool {
+    pub(crate) fn keeps(&self, json: &str) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.holds(json))
     }
 

@@ -30,6 +30,9 @@ mod http;
 mod named;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(any(test, fuzzing))]
+#[cfg(all(feature = "http", feature = "otlp"))]
+pub(crate) mod played;
 #[cfg(feature = "_sql")]
 mod sql;
 mod stdout;

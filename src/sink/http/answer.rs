@@ -201,6 +201,25 @@ pub(in crate::sink) fn without_secrets<'a, 's>(
     text
 }
 
+#[cfg(any(test, fuzzing))]
+impl Answer {
+    /// As if a server had answered this to a request with a secret in a header.
+    pub(in crate::sink) fn played(
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+        secret: &HeaderValue,
+    ) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+            headers: headers.clone(),
+            body: body.get(..MAX_BYTES).unwrap_or(body).to_vec(),
+            from: "https://siem/in".to_owned(),
+            secrets: vec![secret.clone()],
+        }
+    }
+}
+
 fn date(text: &str) -> Option<Timestamp> {
     const PARSER: DateTimeParser = DateTimeParser::new();
     PARSER.parse_timestamp(text).ok()

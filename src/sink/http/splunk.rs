@@ -12,6 +12,8 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 
+#[cfg(any(test, fuzzing))]
+pub(in crate::sink) use self::answer::played;
 pub use self::builder::SplunkSinkBuilder;
 pub(in crate::sink) use self::builder::from_address;
 use self::{ack::Acks, answer::Hec, builder::Settings};

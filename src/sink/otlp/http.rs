@@ -102,6 +102,12 @@ fn read(mut answer: HttpAnswer, headers: &HeaderMap) -> Result<Answer, SinkError
     Answer::new(response, headers).map_err(|what| answer.unclear(&what))
 }
 
+/// What is made of an answer to a request with these headers.
+#[cfg(any(test, fuzzing))]
+pub(in crate::sink) fn played(answer: HttpAnswer, sent: &HeaderMap) -> Option<SinkError> {
+    read(answer, sent).err()
+}
+
 fn is(answer: &HttpAnswer, kind: &str) -> bool {
     let found = answer.headers.get(CONTENT_TYPE);
     let found = found.and_then(|found| found.to_str().ok());

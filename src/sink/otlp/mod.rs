@@ -32,3 +32,5 @@ pub use self::{
     endpoint::Compression as OtlpCompression,
     export::OtlpSink,
 };
+#[cfg(any(test, fuzzing))]
+pub(in crate::sink) use self::{http::played as http_played, status::played as grpc_played};

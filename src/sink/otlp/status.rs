@@ -47,6 +47,14 @@ pub(super) fn judge(
     }
 }
 
+/// What is made of a status with this message and these details.
+#[cfg(any(test, fuzzing))]
+pub(in crate::sink) fn played(code: i32, bytes: &[u8], sent: &HeaderMap) -> Option<SinkError> {
+    let message = String::from_utf8_lossy(bytes);
+    let status = Status::with_details(code.into(), message, bytes.to_vec().into());
+    judge(&status, "https://collector", sent).err()
+}
+
 /// What tonic says of an answer that is longer than we read.
 fn own_limit() -> String {
     format!("limit is: {MAX_ANSWER} bytes")

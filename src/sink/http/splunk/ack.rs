@@ -175,7 +175,7 @@ fn read(answer: &Answer) -> Result<(), SinkError> {
 
 impl Hec {
     /// The acknowledgements that an answer holds.
-    fn of_acks(answer: &Answer) -> Result<BTreeMap<String, bool>, SinkError> {
+    pub(super) fn of_acks(answer: &Answer) -> Result<BTreeMap<String, bool>, SinkError> {
         if let Ok(found) = serde_json::from_slice::<Acknowledged>(&answer.body)
             && answer.status.is_success()
         {

@@ -59,3 +59,17 @@ impl Hec {
 pub(super) fn is_no_data(answer: &Answer) -> bool {
     serde_json::from_slice::<Said>(&answer.body).is_ok_and(|said| said.code == 5)
 }
+
+/// What is made of an answer, to a batch and to the question for an acknowledgement.
+#[cfg(any(test, fuzzing))]
+pub(in crate::sink) fn played(answer: &Answer) -> Vec<SinkError> {
+    let _ = is_no_data(answer);
+    let of_batch = match Hec::of(answer) {
+        Hec::Failed(error) => Some(error),
+        Hec::Taken(_) | Hec::Event(_) | Hec::NoChannel => None,
+    };
+    of_batch
+        .into_iter()
+        .chain(Hec::of_acks(answer).err())
+        .collect()
+}

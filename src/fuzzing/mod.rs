@@ -1,10 +1,34 @@
 //! What fuzz targets call and nobody else may: no part of the API. `fuzz/README.md` tells how.
 //!
-//! Each function takes hostile bytes and panics where something that must hold does not.
+//! Each function takes hostile bytes and panics where something that must hold does not. The unit tests call
+//! them too, with bytes that nothing guides: what a stable toolchain can do is done with every test run.
+
+#[cfg(all(feature = "http", feature = "otlp"))]
+mod answers;
+#[cfg(feature = "_sql")]
+mod reading;
+#[cfg(all(feature = "_sql", feature = "toml"))]
+mod retention;
+mod sinks;
+#[cfg(all(
+    test,
+    feature = "http",
+    feature = "otlp",
+    feature = "_sql",
+    feature = "toml"
+))]
+mod tests;
 
 use http::{HeaderMap, Request};
 use uuid::Uuid;
 
+#[cfg(all(feature = "http", feature = "otlp"))]
+pub use self::answers::answer;
+#[cfg(feature = "_sql")]
+pub use self::reading::{hold, parameters};
+#[cfg(all(feature = "_sql", feature = "toml"))]
+pub use self::retention::retention_toml;
+pub use self::sinks::sink_url;
 use crate::{
     capture::{Session, TraceParent},
     clock::{RecordId, Timestamp},
