@@ -1,7 +1,7 @@
 //! What lies beside a store on a service's disk: dead letters, and rotated files of file sinks.
 //!
-//! They go as whole files. A file of dead letters is first renamed, and removed the next time, when
-//! it is looked at again: whoever was about to add a letter has done it by then.
+//! They go as whole files. Where a service runs, a file of dead letters is first renamed, and removed
+//! the next time, when it is looked at again: whoever was about to add a letter has done it by then.
 
 use std::{
     io,
@@ -15,17 +15,42 @@ use super::{Hold, Retention};
 use crate::{
     clock::Timestamp,
     disk::{Disk, DiskFile},
+    sink::Sink,
 };
 
-/// What was removed beside a store.
+#[cfg(feature = "file")]
+pub(crate) use crate::sink::file::rotate::with_times as rotated;
+
+/// What was, or would be, removed beside a store.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Beside {
+#[non_exhaustive]
+pub struct Beside {
     /// Files of dead letters.
-    pub(crate) dead_letters: u64,
+    pub dead_letters: u64,
     /// Rotated files.
-    pub(crate) files: u64,
-    /// Files that are old enough, and were kept: because of a hold, or something that failed.
-    pub(crate) kept: Vec<String>,
+    pub files: u64,
+    /// What is old enough, and was kept, with the reason: a hold, a service that runs, something that
+    /// failed. At most 20.
+    pub kept: Vec<String>,
+    /// How many files could not be removed, of those that were to go.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What is done with what may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// It is counted.
+    Count,
+    /// It is removed, and dead letters in two turns: somebody may be adding one.
+    InTurns,
+    /// It is removed at once: nobody writes there.
+    AtOnce,
 }
 
 /// So many kept files are named at most.
@@ -50,7 +75,16 @@ impl Beside {
         *self == Self::default()
     }
 
-    fn keep(&mut self, path: &Path, why: impl std::fmt::Display) {
+    /// Notes that something that was to go is still there.
+    fn fail(&mut self, path: &Path, error: &io::Error) {
+        // Another one that tidies was faster.
+        if error.kind() != io::ErrorKind::NotFound {
+            self.failed += 1;
+            self.keep(path, error);
+        }
+    }
+
+    pub(super) fn keep(&mut self, path: &Path, why: impl std::fmt::Display) {
         if self.kept.len() < MOST_NAMED {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let (name, _) = crate::text::clean(&name, 128);
@@ -70,30 +104,115 @@ impl Retention {
         holds: &[Hold],
         now: Timestamp,
     ) -> Beside {
-        let mut beside = Beside::default();
-        if let Some(before) = self.files.and_then(|age| now.checked_sub(age)) {
-            for (path, changed) in rotated.iter().filter(|(_, changed)| *changed <= before) {
-                // When its first record was made is not known.
-                let is_held = |hold: &Hold| hold.may_keep(Timestamp::from_micros(0), *changed);
-                if holds.iter().any(is_held) {
-                    beside.keep(path, "a hold may be about it");
-                } else {
-                    match disk.remove(path) {
-                        Ok(()) => beside.files += 1,
-                        Err(error) => beside.keep(path, error),
-                    }
+        let mut tidy = self.tidy(disk, holds, now, Deed::InTurns);
+        tidy.rotated(rotated);
+        let is_trail = |name: &str, is_dir| is_dir && name.starts_with("trail-");
+        for dir in below(disk, trails, is_trail) {
+            tidy.letters(&dir);
+        }
+        tidy.beside
+    }
+
+    pub(super) fn tidy<'a>(
+        &'a self,
+        disk: &'a dyn Disk,
+        holds: &'a [Hold],
+        now: Timestamp,
+        deed: Deed,
+    ) -> Tidy<'a> {
+        Tidy {
+            retention: self,
+            disk,
+            holds,
+            now,
+            deed,
+            beside: Beside::default(),
+        }
+    }
+}
+
+/// One way through what lies beside a store.
+pub(super) struct Tidy<'a> {
+    retention: &'a Retention,
+    disk: &'a dyn Disk,
+    holds: &'a [Hold],
+    now: Timestamp,
+    deed: Deed,
+    pub(super) beside: Beside,
+}
+
+impl Tidy<'_> {
+    /// Sees to these rotated files, with the times of their last change.
+    pub(super) fn rotated(&mut self, rotated: &[(PathBuf, Timestamp)]) {
+        let age = self.retention.files;
+        let Some(before) = age.and_then(|age| self.now.checked_sub(age)) else {
+            return;
+        };
+        for (path, changed) in rotated.iter().filter(|(_, changed)| *changed <= before) {
+            // When its first record was made is not known.
+            let is_held = |hold: &Hold| hold.may_keep(Timestamp::from_micros(0), *changed);
+            if self.holds.iter().any(is_held) {
+                self.beside.keep(path, "a hold may be about it");
+            } else if self.deed == Deed::Count {
+                self.beside.files += 1;
+            } else {
+                match self.disk.remove(path) {
+                    Ok(()) => self.beside.files += 1,
+                    Err(error) => self.beside.fail(path, &error),
                 }
             }
         }
-        if let Some(before) = self.dead_letters.and_then(|age| now.checked_sub(age)) {
-            for dir in below(disk, trails, |name, is_dir| {
-                is_dir && name.starts_with("trail-")
-            }) {
-                letters_of(disk, &dir.join("dead"), before, holds, &mut beside);
+    }
+
+    /// Sees to the dead letters of a trail.
+    pub(super) fn letters(&mut self, trail: &Path) {
+        let age = self.retention.dead_letters;
+        let Some(before) = age.and_then(|age| self.now.checked_sub(age)) else {
+            return;
+        };
+        let of_sinks = |name: &str, is_dir: bool| {
+            let name = name.strip_suffix(GOING).unwrap_or(name);
+            !is_dir && name.ends_with(LETTERS)
+        };
+        let dir = trail.join("dead");
+        for path in below(self.disk, &dir, of_sinks) {
+            match goes(self.disk, &path, before, self.holds) {
+                Ok(None) => {}
+                Ok(Some(Goes::Held)) => self.beside.keep(&path, "a hold is about it"),
+                Ok(Some(Goes::Now)) => self.let_go(&dir, &path),
+                Err(error) => self.beside.fail(&path, &error),
             }
         }
-        beside
     }
+
+    fn let_go(&mut self, dir: &Path, path: &Path) {
+        let going = path.to_string_lossy().ends_with(GOING);
+        let done = match self.deed {
+            Deed::Count => Ok(true),
+            Deed::InTurns if !going => set_aside(self.disk, dir, path).map(|()| false),
+            Deed::InTurns | Deed::AtOnce => remove(self.disk, dir, path).map(|()| true),
+        };
+        match done {
+            Ok(is_gone) => self.beside.dead_letters += u64::from(is_gone),
+            Err(error) => self.beside.fail(path, &error),
+        }
+    }
+}
+
+/// The file that a sink writes to, if it is a file sink.
+pub(crate) fn file_of(sink: &dyn Sink) -> Option<PathBuf> {
+    let address = (sink.kind() == "file").then(|| sink.address())?;
+    Some(PathBuf::from(address.strip_prefix("file://")?))
+}
+
+/// The rotated files of the sink on this file: without file sinks, none.
+#[cfg(not(feature = "file"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as where there is something to read"
+)]
+pub(crate) fn rotated(_file: &Path) -> io::Result<Vec<(PathBuf, Timestamp)>> {
+    Ok(Vec::new())
 }
 
 /// The paths directly below a directory that are wanted; none when it cannot be read.
@@ -103,31 +222,6 @@ fn below(disk: &dyn Disk, dir: &Path, is_wanted: impl Fn(&str, bool) -> bool) ->
         .iter()
         .filter(|entry| is_wanted(&entry.name, entry.is_dir));
     wanted.map(|entry| dir.join(&entry.name)).collect()
-}
-
-fn letters_of(disk: &dyn Disk, dir: &Path, before: Timestamp, holds: &[Hold], beside: &mut Beside) {
-    let of_sinks = |name: &str, is_dir: bool| {
-        let name = name.strip_suffix(GOING).unwrap_or(name);
-        !is_dir && name.ends_with(LETTERS)
-    };
-    for path in below(disk, dir, of_sinks) {
-        match goes(disk, &path, before, holds) {
-            Ok(None) => {}
-            Ok(Some(Goes::Held)) => beside.keep(&path, "a hold is about it"),
-            Ok(Some(Goes::Now)) => {
-                let going = path.to_string_lossy().ends_with(GOING);
-                match if going {
-                    remove(disk, dir, &path)
-                } else {
-                    set_aside(disk, dir, &path)
-                } {
-                    Ok(()) => beside.dead_letters += u64::from(going),
-                    Err(error) => beside.keep(&path, error),
-                }
-            }
-            Err(error) => beside.keep(&path, error),
-        }
-    }
 }
 
 fn remove(disk: &dyn Disk, dir: &Path, path: &Path) -> io::Result<()> {

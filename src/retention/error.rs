@@ -79,6 +79,14 @@ pub enum RetentionError {
         /// How long nothing may have been recorded.
         idle: Duration,
     },
+    /// A file or directory is not what it should be; whoever named it must name another.
+    #[error("{}: {reason}", .path.display())]
+    Files {
+        /// What was named.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
     /// The database cannot be used for this; the reason says what to do.
     #[error("cannot prune {address}: {reason}")]
     Unusable {

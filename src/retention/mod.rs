@@ -5,7 +5,7 @@
 //! - A [`Pruner`] goes through a store from the oldest record on and removes in small steps what may
 //!   go; a [`Plan`] says what it would do. It also places and releases holds.
 //! - A [`Schedule`] says when a service does so by itself, with its dead letters and rotated files,
-//!   which go as whole files.
+//!   which go as whole files. [`LeftBehind`] does that for a service that is stopped.
 //!
 //! In doubt a record stays: when a hold cannot be read, when a clock cannot be believed, when a
 //! record came into a part that was about to go.
@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod hold;
 mod holding;
+mod left;
 mod months;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -36,10 +37,12 @@ mod tables;
 mod texts;
 mod walk;
 
-pub(crate) use self::beside::Beside;
+pub(crate) use self::beside::{file_of, rotated};
 pub use self::{
+    beside::Beside,
     error::RetentionError,
     hold::{Filter, Hold},
+    left::LeftBehind,
     policy::{Retention, Rule},
     prune::Pruner,
     report::{Plan, Report, RuleCount},
@@ -47,4 +50,4 @@ pub use self::{
 };
 
 /// Who prunes, when nobody says.
-const SYSTEM: &str = "system";
+pub(crate) const SYSTEM: &str = "system";

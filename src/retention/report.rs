@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Beside;
 use crate::{
     clock::Timestamp,
     record::{Actor, Record},
@@ -114,6 +115,21 @@ impl Report {
             .detail("previous", previous)
             .detail("current", current);
         Some(record.success())
+    }
+}
+
+impl Beside {
+    /// `audit.prune`: what was removed of dead letters and rotated files.
+    #[must_use]
+    pub fn record(&self, by: &str) -> Record {
+        let record = Record::new("audit.prune")
+            .actor(who(by))
+            .detail("beside", self);
+        if self.failed == 0 {
+            record.success()
+        } else {
+            record.failure("not all could be removed; the next one tries again")
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     capture::Recorder,
     disk::SharedDisk,
     journal::Base,
-    retention::{Hold, Pruner, Report, Retention, Schedule},
+    retention::{self, Beside, Hold, Pruner, Report, Retention, RetentionError, Schedule},
 };
 
 /// What the builder was given.
@@ -24,7 +24,7 @@ impl Given {
         let Some((retention, schedule)) = &self.0 else {
             return Ok(());
         };
-        let wrong = |error: crate::retention::RetentionError| StartError::Config {
+        let wrong = |error: RetentionError| StartError::Config {
             setting: "retention",
             reason: error.to_string(),
         };
@@ -73,9 +73,8 @@ struct Keeping {
 
 /// The files that sinks write to, whose rotated ones lie beside them.
 fn files(sinks: &[SinkToAdd]) -> Vec<PathBuf> {
-    let of_files = sinks.iter().filter(|sink| sink.sink.kind() == "file");
-    let path = |sink: &SinkToAdd| Some(PathBuf::from(sink.sink.address().strip_prefix("file://")?));
-    of_files.filter_map(path).collect()
+    let files = sinks.iter().map(|sink| retention::file_of(&*sink.sink));
+    files.flatten().collect()
 }
 
 impl AuditBuilder {
@@ -106,6 +105,13 @@ impl Audit {
         let change = report.change_record().map(|record| recorder.own(record));
         let prune = recorder.own(report.record());
         prune.is_some() && change.is_none_or(|change| change.is_some())
+    }
+
+    /// Writes down what was removed of dead letters and rotated files: `audit.prune`. False when the
+    /// trail does not take records.
+    #[must_use = "whether it is in the trail"]
+    pub fn record_beside(&self, beside: &Beside, by: &str) -> bool {
+        self.parts().recorder.own(beside.record(by)).is_some()
     }
 
     /// Writes down a hold: `audit.hold`, or `audit.release` for one that was released. False when

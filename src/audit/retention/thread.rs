@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     record::{Fault, Record},
-    retention::{Beside, Hold, Pruner, RetentionError},
+    retention::{self, Beside, Hold, Pruner, RetentionError, SYSTEM},
 };
 
 /// How often the clock is looked at.
@@ -232,12 +232,8 @@ impl Routine {
         let beside = keeping.tidy_beside(&holds, now);
         let beside = (!beside.is_empty()).then_some(beside);
         let Some(report) = report else {
-            let record = |beside| {
-                Record::system("audit.prune")
-                    .detail("beside", beside)
-                    .success()
-            };
-            return Ok(beside.map(record).into_iter().collect());
+            let record = beside.map(|beside| beside.record(SYSTEM));
+            return Ok(record.into_iter().collect());
         };
         keeping
             .shared
@@ -305,18 +301,9 @@ impl Keeping {
 
     /// Removes dead letters and rotated files that are old.
     fn tidy_beside(&self, holds: &[Hold], now: Timestamp) -> Beside {
-        #[cfg(feature = "file")]
-        let rotated: Vec<_> = self
-            .files
-            .iter()
-            .filter_map(|path| crate::sink::file::rotate::with_times(path).ok())
-            .flatten()
-            .collect();
-        #[cfg(not(feature = "file"))]
-        let rotated = {
-            let _ = &self.files;
-            Vec::new()
-        };
+        let files = self.files.iter();
+        let rotated = files.filter_map(|file| retention::rotated(file).ok());
+        let rotated: Vec<_> = rotated.flatten().collect();
         self.retention
             .tidy_beside(&*self.disk, &self.dir, &rotated, holds, now)
     }

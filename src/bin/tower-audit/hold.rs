@@ -79,28 +79,29 @@ pub(crate) async fn run(command: &HoldCommand, output: &mut Output) -> Result<En
             let filter = filter.map_err(Failure::of)?;
             let mut pruner = args.at.open().await?;
             let hold = pruner
-                .hold(&filter, &args.reason, args.at.by(), now())
+                .hold(&filter, &args.reason, args.at.who.by(), now())
                 .await;
             done(&args.at, &hold.map_err(failed)?, output).await
         }
         HoldCommand::List(args) => {
             for hold in args.at.open().await?.holds().await.map_err(failed)? {
-                show(&hold, args.at.json, output)?;
+                show(&hold, args.at.who.json, output)?;
             }
             Ok(End::Good)
         }
         HoldCommand::Release(args) => {
             let mut pruner = args.at.open().await?;
-            let hold = pruner.release(&args.id, args.at.by(), now()).await;
+            let hold = pruner.release(&args.id, args.at.who.by(), now()).await;
             done(&args.at, &hold.map_err(failed)?, output).await
         }
     }
 }
 
 async fn done(at: &At, hold: &Hold, output: &mut Output) -> Result<End, Failure> {
-    show(hold, at.json, output)?;
+    show(hold, at.who.json, output)?;
     output.flush()?;
-    at.write_down(output, |audit| audit.record_hold(hold))
+    at.who
+        .write_down(output, |audit| audit.record_hold(hold))
         .await?;
     Ok(End::Good)
 }

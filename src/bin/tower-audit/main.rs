@@ -12,6 +12,7 @@ mod filter;
 mod formats;
 mod hold;
 mod interrupt;
+mod left;
 mod migrate;
 mod output;
 mod policy;

@@ -34,6 +34,13 @@ pub(crate) struct At {
     /// The store, such as sqlite://audit.db, or - to read its address; as a user who may remove records
     #[arg(long, value_name = "URL")]
     pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+/// Who does it, and where it is written down.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Who {
     /// Who does it, for the record of it
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
@@ -46,13 +53,19 @@ pub(crate) struct At {
 }
 
 impl At {
+    pub(crate) async fn open(&self) -> Result<Pruner, Failure> {
+        self.who.open(&self.store).await
+    }
+}
+
+impl Who {
     /// Who does it; whoever is logged in, when nobody is named.
     pub(crate) fn by(&self) -> String {
         person(self.by.as_deref())
     }
 
-    pub(crate) async fn open(&self) -> Result<Pruner, Failure> {
-        let store = address(&self.store)?;
+    pub(crate) async fn open(&self, store: &str) -> Result<Pruner, Failure> {
+        let store = address(store)?;
         let pruner = Pruner::open(&store).await.map_err(Failure::of)?;
         Ok(pruner.by(self.by()))
     }

@@ -3,6 +3,7 @@
 mod catalog;
 mod export;
 mod formats;
+mod left;
 mod migrate;
 mod policy;
 mod reading;
