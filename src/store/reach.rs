@@ -23,7 +23,11 @@ impl Reach {
         }
     }
 
-    /// Only what the actor with this id did.
+    /// Only what actors with this id did, of whatever kind and tenant.
+    ///
+    /// Ids of users and of services must not be the same ones: a reader within the reach of actor 7
+    /// sees what user 7 did and what service 7 did. Where ids are given by tenant, join it with
+    /// [`Reach::tenant`] by [`and`](Self::and).
     #[must_use]
     pub fn actor(id: impl Into<String>) -> Self {
         Self {

@@ -140,6 +140,7 @@ pub(super) static GERMAN: Words = Words {
             "{} weitere Elemente, siehe JSON im Original",
         ),
         actor_page: "Akteur",
+        several_kinds: "Akteure verschiedener Art haben diese Kennung; ihre Einträge stehen hier gemeinsam. Nur die einer Art zeigen:",
     },
     sinks: SinkWords {
         intro: "Wohin die Einträge dieses Dienstes gesendet werden und wie es darum steht. Hier lässt sich nichts ändern.",

@@ -139,6 +139,7 @@ pub(super) static ENGLISH: Words = Words {
             "{} more entries, see the raw JSON",
         ),
         actor_page: "Actor",
+        several_kinds: "Several kinds of actors have this id, and their records stand here together. Show only those of one kind:",
     },
     sinks: SinkWords {
         intro: "Where the records of this service are sent, and how that stands. Nothing can be changed here.",

@@ -139,6 +139,7 @@ pub(super) static SPANISH: Words = Words {
             "{} elementos más, véase el JSON original",
         ),
         actor_page: "Actor",
+        several_kinds: "Actores de varios tipos tienen este identificador y sus registros aparecen aquí juntos. Mostrar solo los de un tipo:",
     },
     sinks: SinkWords {
         intro: "Adónde se envían los registros de este servicio y en qué estado está cada envío. Aquí no se puede cambiar nada.",

@@ -143,6 +143,7 @@ pub(super) static FRENCH: Words = Words {
             "{} autres éléments, voir le JSON brut",
         ),
         actor_page: "Acteur",
+        several_kinds: "Des acteurs de plusieurs types portent cet identifiant\u{a0}; leurs événements sont réunis ici. N’afficher que ceux d’un type\u{a0}:",
     },
     sinks: SinkWords {
         intro: "Où les événements de ce service sont envoyés, et l’état de chaque envoi. Rien ne peut être modifié ici.",

@@ -179,6 +179,8 @@ pub(super) struct DetailWords {
     pub(super) items: Plural,
     pub(super) left_out: Plural,
     pub(super) actor_page: &'static str,
+    /// Of a page that has the records of user 7 and of service 7.
+    pub(super) several_kinds: &'static str,
 }
 
 /// The page of destinations.

@@ -10,7 +10,9 @@ use crate::{
     store::{Choices, Count, Field},
     viewer::{
         Destination, DestinationState,
-        model::{Destinations, Detail, Entry, ExportState, Exports, Failure, PastExport},
+        model::{
+            ActorPage, Destinations, Detail, Entry, ExportState, Exports, Failure, PastExport,
+        },
         page,
         words::ALL,
     },
@@ -171,6 +173,41 @@ fn a_detail_shows_changes_details_evidence_and_its_exact_text() {
         assert!(text.contains(expected), "{expected} in {text}");
     }
     assert!(page.contains("&quot;previous&quot;: &quot;reader&quot;"));
+}
+
+#[test]
+fn a_page_of_user_7_and_service_7_says_that_it_is_of_both() {
+    let stage = Stage::new("/actors/7");
+    let search = samples::search(&[("actor", "7"), ("outcome", "error")]);
+    let of = |kind: &str, name: &str| {
+        let actor = json!({"type":kind,"id":"7","name":name});
+        samples::entry(1, 5, json!({"action":"a.b","actor":actor}))
+    };
+    let both = [
+        of("service", "Mailer"),
+        of("user", "Ada"),
+        of("user", "Ada"),
+    ];
+    for (entries, is_mixed) in [(&both[..], true), (&both[..1], false), (&both[1..], false)] {
+        let table = samples::table(&search, entries, &[]);
+        let page = page::actor(&stage.view(), &ActorPage { id: "7", table }).into_string();
+        let text = read(&page);
+        assert_eq!(text.contains("Several kinds of actors"), is_mixed, "{text}");
+        // The heading is of nobody then.
+        let heading = if is_mixed { "<bdi>7</bdi>" } else { "Mailer" };
+        if entries.len() != 2 {
+            let (_, after) = page.split_once("<h1>").unwrap();
+            assert!(
+                after.starts_with(heading) || after.contains(heading),
+                "{after:.80}"
+            );
+        }
+        for kind in ["user", "service"] {
+            let link =
+                format!("/audit/actors/7?outcome=error&amp;range=7d&amp;actor_type={kind}\"");
+            assert_eq!(page.contains(&link), is_mixed, "{link}: {page}");
+        }
+    }
 }
 
 #[test]
