@@ -6,9 +6,8 @@
   const one = (selector, within = document) => within.querySelector(selector);
   const lang = document.documentElement.lang;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const place = one(".zone");
-  const shown = place?.dataset.zone;
-  const turns = place && !("fixed" in place.dataset) && zone && zone !== shown;
+  const { zone: shown, fixed } = one("main").dataset;
+  const turns = fixed === undefined && zone && zone !== shown;
 
   const remember = (name, value) => {
     const path = one(".brand").pathname.replace(/(.)\/$/, "$1");
@@ -40,9 +39,6 @@
 
   if (turns) {
     remember("tz", zone);
-    const said = one(".times-in", place);
-    said.textContent = said.dataset.text.replace("{}", zone);
-    one("a", place).hidden = false;
     // The server read the form in its zone; from the next page on it knows the browser's, from the
     // cookie or, where that was refused, from the form.
     const own = one("input[name=tz]:disabled");
@@ -54,7 +50,16 @@
       if (label) label.textContent = label.textContent.replace(shown, zone);
     });
   }
-  times(document);
+  // What is counted, and the foot, may come later.
+  const rest = () => {
+    times(document);
+    const said = one(".times-in");
+    if (!turns || !said) return;
+    said.textContent = said.dataset.text.replace("{}", zone);
+    one(".zone a").hidden = false;
+  };
+  rest();
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", rest);
   setInterval(() => all("time").forEach(age), 15000);
 
   // A list that is chosen from needs no button.

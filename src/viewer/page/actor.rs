@@ -30,6 +30,7 @@ pub(in crate::viewer) fn actor(view: &View<'_>, page: &ActorPage<'_>) -> Markup 
         (table::title(view, &page.table, &heading))
         @if kinds.len() > 1 { (several(view, page, &kinds)) }
         (table::listing(view, &page.table))
+        (layout::script(view))
     }
 }
 

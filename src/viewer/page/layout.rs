@@ -33,16 +33,24 @@ pub(super) fn open(view: &View<'_>, section: Section, heading: &str, head: &Mark
             title { (text::plain(heading)) " · " (text::plain(view.title)) }
             link rel="stylesheet" href=(asset(view, "viewer.css"));
             link rel="icon" href=(asset(view, "viewer.svg"));
-            script src=(asset(view, "viewer.js")) defer {}
+            link rel="preload" as="script" href=(asset(view, "viewer.js"));
             (head)
         }
         (PreEscaped("<body>"))
         a.skip href="#content" { (words.skip) }
         (mark::sprite())
         (bar(view, section))
-        (PreEscaped("<main id=\"content\" tabindex=\"-1\" class=\""))
-        (class(section)) (PreEscaped("\">"))
+        (PreEscaped("<main id=\"content\" tabindex=\"-1\" class=\"")) (class(section))
+        (PreEscaped("\" data-zone=\"")) (time::zone_name(view))
+        @if view.zone_from == ZoneFrom::Address { (PreEscaped("\" data-fixed=\"")) }
+        (PreEscaped("\">"))
     }
+}
+
+/// The script. It stands behind what it works on: what is counted comes later, and nothing that can
+/// be used already waits for that.
+pub(super) fn script(view: &View<'_>) -> Markup {
+    html! { script src=(asset(view, "viewer.js")) async {} }
 }
 
 /// The end of a document that [`open`] began.
@@ -59,6 +67,7 @@ pub(super) fn page(view: &View<'_>, section: Section, heading: &str, main: &Mark
     html! {
         (open(view, section, heading, &Markup::default()))
         (main)
+        (script(view))
         (close(view))
     }
 }
@@ -116,7 +125,7 @@ fn foot(view: &View<'_>) -> Markup {
     let words = view.words;
     html! {
         footer.foot {
-            p.zone data-zone=(time::zone_name(view)) data-fixed[view.zone_from == ZoneFrom::Address] {
+            p.zone {
                 span.times-in data-text=(words.times_in) {
                     (words.times_in.replace("{}", time::zone_name(view)))
                 } " "

@@ -26,6 +26,7 @@ pub(in crate::viewer) fn head_and_table(view: &View<'_>, table: &Table<'_>) -> M
         (layout::open(view, Section::Records, words.records, &refreshing(table)))
         (title(view, table, &html! { h1 { (words.records) } }))
         (listing(view, table))
+        (layout::script(view))
     }
 }
 

@@ -71,6 +71,17 @@ fn the_histogram_closes_the_document_that_the_table_began() {
     assert!(first.starts_with("<!DOCTYPE html><html lang=\"en\">") && !first.contains("</main>"));
     assert!(last.ends_with("</main></body></html>").eq(&false) && last.ends_with("</body></html>"));
     assert!(read(&last).contains("Counting took too long"));
+    // What can be used already does not wait for it: the script comes with the table.
+    let script = first.find("<script ").unwrap();
+    let tag = &first[script..];
+    assert!(
+        tag.contains(" async>") && !first.contains(" defer"),
+        "{tag}"
+    );
+    for before in ["<h1>", "<form", "class=\"listing\"", "data-zone=\"UTC\""] {
+        assert!(first.find(before).unwrap() < script, "{before}");
+    }
+    assert!(!last.contains("<script "));
 }
 
 #[test]
