@@ -71,6 +71,7 @@ pub(super) fn listing(view: &View<'_>, table: &Table<'_>) -> Markup {
             @if table.entries.is_empty() && table.searched_until.is_none() { (empty(view, table)) }
             @else { (rows(view, table.entries, words.table)) }
             (searched(view, table))
+            (hidden_reads(view, table))
             (pager(view, table))
         }
     }
@@ -213,6 +214,28 @@ fn searched(view: &View<'_>, table: &Table<'_>) -> Markup {
                         (words.search_on)
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Says that what reading left is not shown, where it may be what somebody looks for: silence would
+/// answer the question who opened a record.
+fn hidden_reads(view: &View<'_>, table: &Table<'_>) -> Markup {
+    let search = table.search;
+    let is_empty = table.entries.is_empty() && table.searched_until.is_none();
+    let asks = |(name, value): &(&str, String)| match *name {
+        "category" => value == "audit",
+        "target" => value.split(':').next() == Some("audit_record"),
+        _ => false,
+    };
+    let is_said = !search.reads && (is_empty || search.filters.iter().any(asks));
+    let link = Listing::new(view, search).link().with("reads", "1");
+    html! {
+        @if is_said {
+            div.notice role="note" {
+                p { (view.words.reads_hidden) }
+                a.button href=(link.address()) { (view.words.filters.reads) }
             }
         }
     }

@@ -78,6 +78,7 @@ pub(super) static GERMAN: Words = Words {
     empty_period: "Durchsuchter Zeitraum",
     empty_filters: "Filter",
     empty_hint: "Erweitern Sie den Zeitraum oder entfernen Sie einen Filter.",
+    reads_hidden: "Was Lesen und Exportieren hinterlassen haben, ist hier ausgeblendet.",
     search_all: "Das ganze Protokoll durchsuchen",
     beginning: "Anfang",
     now: "jetzt",

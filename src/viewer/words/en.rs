@@ -77,6 +77,7 @@ pub(super) static ENGLISH: Words = Words {
     empty_period: "Period searched",
     empty_filters: "Filters",
     empty_hint: "Widen the period or remove a filter.",
+    reads_hidden: "What reading and exporting left is hidden here.",
     search_all: "Search the whole log",
     beginning: "the beginning",
     now: "now",

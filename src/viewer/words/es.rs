@@ -77,6 +77,7 @@ pub(super) static SPANISH: Words = Words {
     empty_period: "Periodo examinado",
     empty_filters: "Filtros",
     empty_hint: "Amplíe el periodo o quite un filtro.",
+    reads_hidden: "Lo que dejaron las lecturas y exportaciones está oculto aquí.",
     search_all: "Buscar en todo el registro",
     beginning: "el principio",
     now: "ahora",

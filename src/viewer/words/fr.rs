@@ -81,6 +81,7 @@ pub(super) static FRENCH: Words = Words {
     empty_period: "Période parcourue",
     empty_filters: "Filtres",
     empty_hint: "Élargissez la période ou retirez un filtre.",
+    reads_hidden: "Les traces de lecture et d’export sont masquées ici.",
     search_all: "Chercher dans tout le journal",
     beginning: "le début",
     now: "maintenant",

@@ -71,6 +71,8 @@ pub(super) struct Words {
     pub(super) empty_period: &'static str,
     pub(super) empty_filters: &'static str,
     pub(super) empty_hint: &'static str,
+    /// Stands before [`FilterWords::reads`].
+    pub(super) reads_hidden: &'static str,
     pub(super) search_all: &'static str,
     pub(super) beginning: &'static str,
     pub(super) now: &'static str,

@@ -115,6 +115,33 @@ fn nothing_found_says_what_was_searched_and_an_unfinished_search_is_not_nothing(
     );
 }
 
+// Who opened this record? Nobody, as far as is shown, is no answer.
+#[test]
+fn reads_that_are_hidden_are_named_where_somebody_may_look_for_them() {
+    let stage = Stage::new("/");
+    let one = [samples::entry(1, 1, json!({"action":"audit.prune"}))];
+    let no: &[Entry] = &[];
+    for (name, value, entries, reads, expected) in [
+        ("category", "audit", &one[..], false, true),
+        ("target", "audit_record:0199", &one[..], false, true),
+        ("target", "audit_record:*", &one[..], false, true),
+        ("actor", "ann", no, false, true),
+        ("actor", "ann", &one[..], false, false),
+        ("category", "auditing", &one[..], false, false),
+        ("category", "audit", &one[..], true, false),
+        ("actor", "ann", no, true, false),
+    ] {
+        let mut search = samples::search(&[(name, value)]);
+        search.reads = reads;
+        let table = samples::table(&search, entries, &[]);
+        let page = page::head_and_table(&stage.view(), &table).into_string();
+        let says = page.contains("What reading and exporting left is hidden here.");
+        assert_eq!(says, expected, "{name}={value}");
+        let link = "&amp;reads=1\">Show reads and exports</a>";
+        assert_eq!(page.contains(link), expected, "{name}={value}: {page}");
+    }
+}
+
 #[test]
 fn choices_are_a_list_while_they_are_few_and_all_and_else_a_field() {
     let (stage, search) = (Stage::new("/"), samples::search(&[("category", "gone")]));
