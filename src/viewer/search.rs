@@ -140,6 +140,19 @@ impl Asked {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// The records of a page, if the address says so. The store would take more, and say so.
+    fn limit(&self) -> Result<Option<usize>, Failure> {
+        let Some(text) = self.value("limit") else {
+            return Ok(None);
+        };
+        let limit = text.parse().ok();
+        let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let reason = || format!("write a number from 1 to {MAX_LIMIT}");
+        limit
+            .ok_or_else(|| Failure::parameter("limit", reason()))
+            .map(Some)
+    }
+
     /// The rest, as filters. Times of a form, which have no zone, are those of the reader's.
     pub(super) fn search(
         mut self,
@@ -156,11 +169,7 @@ impl Asked {
                 *value = page::local(value, zone, edge).into_owned();
             }
         }
-        let limit = self.value("limit").and_then(|limit| limit.parse().ok());
-        if limit.is_some_and(|limit: usize| limit > MAX_LIMIT) {
-            let reason = format!("write a number from 1 to {MAX_LIMIT}");
-            return Err(Failure::parameter("limit", reason));
-        }
+        let limit = self.limit()?;
         // Who asks for what reading left by its name wants to see it.
         let action = self.value("action");
         if action.is_some_and(|action| action.starts_with("audit."))
@@ -304,6 +313,23 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_limit_the_same_bounds_are_named() {
+        for query in [
+            "limit=0",
+            "limit=201",
+            "limit=1000",
+            "limit=1001",
+            "limit=x",
+            "limit=-1",
+        ] {
+            let reason = "write a number from 1 to 200";
+            let expected = Failure::parameter("limit", reason);
+            assert_eq!(search(query).unwrap_err(), expected, "{query}");
+        }
+        assert_eq!(search("limit=200").unwrap().limit, Some(200));
     }
 
     #[test]
