@@ -194,7 +194,7 @@ pub(super) enum Failure<'a> {
     NotFound,
     /// 405: only GET and HEAD.
     Method,
-    /// 429: as many live views as there may be.
+    /// 429: as many exports or live views as there may be.
     TooMany,
     /// 500: something of ours, or of the host's, is wrong.
     Internal,

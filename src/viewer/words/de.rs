@@ -198,8 +198,8 @@ pub(super) static GERMAN: Words = Words {
             "Das Audit-Protokoll beantwortet Fragen; ändern lässt sich hier nichts.",
         ),
         too_many: (
-            "Zu viele Live-Ansichten",
-            "Mehr Leser können dem Protokoll nicht gleichzeitig folgen. Versuchen Sie es in einer Minute erneut oder laden Sie ohne Live-Modus neu.",
+            "Zu viele Exporte oder Live-Ansichten",
+            "Mehr davon können nicht gleichzeitig laufen. Warten Sie, bis eine endet, oder versuchen Sie es in einer Minute erneut.",
         ),
         internal: (
             "Hier stimmt etwas nicht",
@@ -207,7 +207,7 @@ pub(super) static GERMAN: Words = Words {
         ),
         store: (
             "Der Speicher antwortet nicht",
-            "Die Einträge sind sicher, aber im Moment nicht lesbar. Versuchen Sie es bald erneut; bleibt es dabei, verständigen Sie die Betreiber dieses Dienstes.",
+            "Die Einträge sind im Moment nicht lesbar. Versuchen Sie es bald erneut; bleibt es dabei, verständigen Sie die Betreiber dieses Dienstes.",
         ),
         timeout: (
             "Das dauert zu lange",

@@ -197,8 +197,8 @@ pub(super) static ENGLISH: Words = Words {
             "The audit log answers questions; nothing can be changed here.",
         ),
         too_many: (
-            "Too many live views",
-            "As many readers follow the log as there may be. Try again in a minute, or reload without live mode.",
+            "Too many exports or live views",
+            "As many of them are running as there may be. Wait for one to end, or try again in a minute.",
         ),
         internal: (
             "Something is wrong here",
@@ -206,7 +206,7 @@ pub(super) static ENGLISH: Words = Words {
         ),
         store: (
             "The store does not answer",
-            "The records are safe, but they cannot be read at the moment. Try again shortly; if it goes on, tell whoever runs this service.",
+            "The records cannot be read at the moment. Try again shortly; if it goes on, tell whoever runs this service.",
         ),
         timeout: (
             "That takes too long",

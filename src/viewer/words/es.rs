@@ -197,8 +197,8 @@ pub(super) static SPANISH: Words = Words {
             "El registro de auditoría responde preguntas; aquí no se puede cambiar nada.",
         ),
         too_many: (
-            "Demasiadas vistas en directo",
-            "Ya siguen el registro tantos lectores como puede haber. Inténtelo dentro de un minuto o recargue sin el modo en directo.",
+            "Demasiadas exportaciones o vistas en directo",
+            "Ya hay tantas en curso como puede haber. Espere a que termine una o inténtelo dentro de un minuto.",
         ),
         internal: (
             "Algo no va bien aquí",
@@ -206,7 +206,7 @@ pub(super) static SPANISH: Words = Words {
         ),
         store: (
             "El almacén no responde",
-            "Los registros están a salvo, pero ahora no se pueden leer. Inténtelo de nuevo en breve; si continúa, avise a los responsables de este servicio.",
+            "Los registros no se pueden leer en este momento. Inténtelo de nuevo en breve; si continúa, avise a los responsables de este servicio.",
         ),
         timeout: (
             "Eso tarda demasiado",

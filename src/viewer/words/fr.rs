@@ -201,8 +201,8 @@ pub(super) static FRENCH: Words = Words {
             "Le journal d’audit répond à des questions\u{a0}; rien ne peut y être modifié.",
         ),
         too_many: (
-            "Trop de vues en direct",
-            "Le nombre maximal de lecteurs suit déjà le journal. Réessayez dans une minute, ou rechargez sans le direct.",
+            "Trop d’exports ou de vues en direct",
+            "Il y en a déjà autant en cours qu’il peut y en avoir. Attendez que l’un se termine, ou réessayez dans une minute.",
         ),
         internal: (
             "Quelque chose ne va pas ici",
@@ -210,7 +210,7 @@ pub(super) static FRENCH: Words = Words {
         ),
         store: (
             "La base ne répond pas",
-            "Les événements sont en sécurité, mais illisibles pour le moment. Réessayez bientôt\u{a0}; si cela persiste, prévenez les responsables de ce service.",
+            "Les événements sont illisibles pour le moment. Réessayez bientôt\u{a0}; si cela persiste, prévenez les responsables de ce service.",
         ),
         timeout: (
             "C’est trop long",

@@ -265,9 +265,13 @@ fn each_failure_has_its_status_and_a_way_out() {
         (Failure::CrossSite, 403, "Another site"),
         (Failure::NotFound, 404, "or it is not for you to see"),
         (Failure::Method, 405, "can only be read"),
-        (Failure::TooMany, 429, "Too many live views"),
+        (Failure::TooMany, 429, "Too many exports or live views"),
         (Failure::Internal, 500, "This service made a mistake"),
-        (Failure::Store, 503, "The store does not answer"),
+        (
+            Failure::Store,
+            503,
+            "does not answer The records cannot be read",
+        ),
         (Failure::Timeout, 503, "shorter period"),
     ] {
         let page = page::failure(&stage.view(), failure).into_string();
