@@ -173,6 +173,7 @@ fn same_request(view: &View<'_>, detail: &Detail<'_>) -> Markup {
         @if !detail.same_request.is_empty() {
             section.card.same {
                 h2 { (words.same_request) }
+                p.sub { (words.same_request_hint) }
                 (table::rows(view, detail.same_request, words.same_request))
                 @if let (Some(request), false) = (request, detail.same_request_is_complete) {
                     a href=(Link::records_with(view, "request", request).address()) {

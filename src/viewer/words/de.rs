@@ -124,6 +124,7 @@ pub(super) static GERMAN: Words = Words {
         truncated_hint: "Der Dienst hat diese Felder gekürzt, damit der Eintrag in seinen Grenzen bleibt.",
         bytes: Plural::new("zuvor {} Byte", "zuvor {} Bytes"),
         same_request: "Weitere Einträge dieser Anfrage",
+        same_request_hint: "Gefunden über die Kennung der Anfrage. Ein Client kann sie selbst wählen; hier kann also auch stehen, was andere taten.",
         same_request_more: "Alle anzeigen",
         related: "Verwandte Einträge",
         by_actor: "Gleicher Akteur",

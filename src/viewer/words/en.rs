@@ -123,6 +123,7 @@ pub(super) static ENGLISH: Words = Words {
         truncated_hint: "The service shortened these fields to keep the record within its bounds.",
         bytes: Plural::new("{} byte before", "{} bytes before"),
         same_request: "Other records of this request",
+        same_request_hint: "Found by the id of the request. A client can choose that id itself, so what others did may stand here as well.",
         same_request_more: "Show all of them",
         related: "Related records",
         by_actor: "Same actor",

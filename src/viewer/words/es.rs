@@ -123,6 +123,7 @@ pub(super) static SPANISH: Words = Words {
         truncated_hint: "El servicio acortó estos campos para que el registro no superara sus límites.",
         bytes: Plural::new("{} byte antes", "{} bytes antes"),
         same_request: "Otros registros de esta petición",
+        same_request_hint: "Encontrados por el identificador de la petición. Un cliente puede elegirlo, así que también puede aparecer aquí lo que hicieron otros.",
         same_request_more: "Mostrarlos todos",
         related: "Registros relacionados",
         by_actor: "Mismo actor",

@@ -127,6 +127,7 @@ pub(super) static FRENCH: Words = Words {
         truncated_hint: "Le service a raccourci ces champs pour que l’événement reste dans ses limites.",
         bytes: Plural::new("{} octet à l’origine", "{} octets à l’origine"),
         same_request: "Autres événements de cette requête",
+        same_request_hint: "Trouvés par l’identifiant de la requête. Un client peut le choisir lui-même\u{a0}: ce que d’autres ont fait peut donc aussi figurer ici.",
         same_request_more: "Les afficher tous",
         related: "Événements liés",
         by_actor: "Même acteur",

@@ -167,6 +167,7 @@ pub(super) struct DetailWords {
     pub(super) truncated_hint: &'static str,
     pub(super) bytes: Plural,
     pub(super) same_request: &'static str,
+    pub(super) same_request_hint: &'static str,
     pub(super) same_request_more: &'static str,
     pub(super) related: &'static str,
     pub(super) by_actor: &'static str,

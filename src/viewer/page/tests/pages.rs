@@ -204,7 +204,7 @@ fn a_detail_shows_changes_details_evidence_and_its_exact_text() {
         "docs 1.4.2",
         "4,711",
         &entry.stored.leaf.to_string(),
-        "Other records of this request",
+        "Other records of this request Found by the id of the request. A client can choose that id",
         "mail.send",
         "Show all of them",
     ] {
