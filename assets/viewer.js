@@ -181,7 +181,7 @@
   button.hidden = false;
   button.addEventListener("click", () => {
     const paused = live.classList.contains("is-paused");
-    button.textContent = paused ? pause : words.resume;
+    button.textContent = paused ? pause : button.dataset.resume;
     if (paused) { connect(); } else { close(); state("paused"); }
   });
   ["online", "pageshow"].forEach((name) => addEventListener(name, () => { if (waits()) connect(); }));
