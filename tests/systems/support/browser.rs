@@ -203,6 +203,13 @@ impl Browser {
         file
     }
 
+    /// Lets every page that is opened from now on run this before anything of its own.
+    pub(crate) async fn run_first(&self, script: &str) {
+        let body = json!({"source": script});
+        self.develop("Page.addScriptToEvaluateOnNewDocument", body)
+            .await;
+    }
+
     /// A command of the browser's tools for developers.
     async fn develop(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});

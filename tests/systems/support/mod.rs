@@ -8,6 +8,7 @@ mod driver;
 #[path = "../../it/support/hec.rs"]
 #[allow(dead_code, reason = "shared with `it`")]
 pub(crate) mod hec;
+mod keys;
 #[path = "../../it/support/port.rs"]
 mod port;
 #[path = "../../it/support/postgres.rs"]

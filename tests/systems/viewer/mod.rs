@@ -2,5 +2,8 @@
 
 mod app;
 mod barriers;
+mod beside;
 mod hostile;
 mod journey;
+mod keyboard;
+mod period;
