@@ -33,6 +33,16 @@ pub enum StoreError {
         /// How long one statement may run.
         limit: Duration,
     },
+    /// As many questions as may be asked at once were under way all that time; ask again later.
+    #[error(
+        "the store {address} is busy: {waited:?} passed before the question could be asked; ask again later"
+    )]
+    Busy {
+        /// The store.
+        address: String,
+        /// How long the question waited for its turn.
+        waited: Duration,
+    },
     /// Nothing can have arrived behind there: the store has gone back, or it is another one. What
     /// was read before may no longer be in it.
     #[error(

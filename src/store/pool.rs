@@ -1,11 +1,12 @@
 //! A few connections that only read, each with a limit on what it runs.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     StoreError,
@@ -17,13 +18,21 @@ use crate::sql::fault::{Fault, OpenError};
 /// How many questions are answered at once; the next ones wait for their turn.
 const READERS: usize = 4;
 
+/// How long they wait for it.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// The right to ask; free again when the last of these is dropped.
+pub(super) type Turn = Arc<OwnedSemaphorePermit>;
+
 /// Connections to one database, opened when they are needed.
 #[derive(Debug)]
 pub(super) struct Pool {
     place: Place,
     pub(super) tables: Tables,
     limit: Mutex<Duration>,
-    turns: Semaphore,
+    pub(super) turns: Arc<Semaphore>,
+    /// How long a question waits for its turn.
+    pub(super) wait: Duration,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -40,7 +49,9 @@ pub(super) struct Reader<'a> {
     /// How long one statement may run.
     pub(super) limit: Duration,
     identity: Option<(u64, u64)>,
-    _turn: SemaphorePermit<'a>,
+    _turn: Turn,
+    /// It is given back to its pool, or dropped before it.
+    _pool: PhantomData<&'a Pool>,
 }
 
 impl Pool {
@@ -49,7 +60,8 @@ impl Pool {
             tables: place.tables(),
             place,
             limit: Mutex::new(limit),
-            turns: Semaphore::new(READERS),
+            turns: Arc::new(Semaphore::new(READERS)),
+            wait: WAIT,
             idle: Mutex::new(Vec::new()),
         }
     }
@@ -64,11 +76,9 @@ impl Pool {
 
     /// A connection whose next statement has the whole time limit.
     pub(super) async fn take(&self) -> Result<Reader<'_>, StoreError> {
-        // Never closed, so that this cannot fail; and every turn ends with its statement's limit.
-        let turn = self.turns.acquire().await;
-        let turn = turn.map_err(|error| self.failed(error))?;
+        let turn = self.turn().await?;
         let (limit, identity) = (self.longest(), self.place.identity());
-        let link = loop {
+        let mut link = loop {
             let Some(mut link) = self.idle(identity) else {
                 break self.connect(limit).await?;
             };
@@ -77,12 +87,31 @@ impl Pool {
                 break link;
             }
         };
+        link.hold(&turn);
         Ok(Reader {
             link,
             limit,
             identity,
             _turn: turn,
+            _pool: PhantomData,
         })
+    }
+
+    /// Every turn ends, but those who wait may be many.
+    async fn turn(&self) -> Result<Turn, StoreError> {
+        // Only who must wait needs a clock.
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            return Ok(Arc::new(turn));
+        }
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        match tokio::time::timeout(self.wait, turn).await {
+            // Never closed, so that this cannot fail.
+            Ok(turn) => turn.map(Arc::new).map_err(|error| self.failed(error)),
+            Err(_elapsed) => Err(StoreError::Busy {
+                address: self.address(),
+                waited: self.wait,
+            }),
+        }
     }
 
     /// An idle connection to the file that has the name now. One to a file that was replaced
@@ -112,13 +141,14 @@ impl Pool {
     /// Takes a connection back, and explains what became of its statement.
     pub(super) fn give<T>(
         &self,
-        reader: Reader<'_>,
+        mut reader: Reader<'_>,
         answer: sqlx::Result<T>,
     ) -> Result<T, StoreError> {
         match answer {
             // An answer can be enough without its last part, which was given up.
             Ok(answer) if reader.link.is_owed() => Ok(answer),
             Ok(answer) => {
+                reader.link.release();
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push(Idle {
                     link: reader.link,

@@ -9,6 +9,8 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "mysql")]
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "sqlite")]
@@ -24,6 +26,7 @@ use crate::{
 
 use super::{
     cell::{Cell, Row},
+    pool::Turn,
     statement::{Dialect, Statement, Tables},
 };
 
@@ -39,14 +42,14 @@ pub(super) enum Place {
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresDatabase>),
     #[cfg(feature = "mysql")]
-    Mysql(Box<MysqlDatabase>),
+    Mysql(Arc<MysqlDatabase>),
 }
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) enum Link {
     #[cfg(feature = "sqlite")]
-    Sqlite(Box<sqlx::SqliteConnection>),
+    Sqlite(Box<sqlite::Link>),
     #[cfg(feature = "postgres")]
     Postgres(Box<postgres::Link>),
     #[cfg(feature = "mysql")]
@@ -163,11 +166,34 @@ impl Link {
     pub(super) async fn limit(&mut self, limit: Duration) -> sqlx::Result<()> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(connection) => sqlite::limit(connection, limit).await,
+            Self::Sqlite(link) => sqlite::limit(link, limit).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(link) => link.limit(limit).await,
             #[cfg(feature = "mysql")]
             Self::Mysql(link) => link.limit(limit).await,
+        }
+    }
+
+    /// While it is in use. Where a statement runs on when nobody waits for it, its turn is over only
+    /// when it has ended.
+    pub(super) fn hold(&mut self, turn: &Turn) {
+        match self {
+            #[cfg(feature = "mysql")]
+            Self::Mysql(link) => link.turn = Some(Turn::clone(turn)),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            _ => {
+                let _ = turn;
+            }
+        }
+    }
+
+    /// It is idle from now on.
+    pub(super) fn release(&mut self) {
+        match self {
+            #[cfg(feature = "mysql")]
+            Self::Mysql(link) => link.turn = None,
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            _ => {}
         }
     }
 
@@ -187,7 +213,7 @@ impl Link {
     pub(super) async fn rows(&mut self, statement: Statement) -> sqlx::Result<Vec<Row>> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(connection) => sqlite::rows(connection, statement).await,
+            Self::Sqlite(link) => sqlite::rows(link, statement).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(link) => link.rows(statement).await,
             #[cfg(feature = "mysql")]
