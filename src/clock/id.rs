@@ -65,6 +65,18 @@ impl RecordId {
         Self::checked(Uuid::from_bytes(bytes))
     }
 
+    /// What stands in the place of an id in a store, where somebody may have written anything.
+    #[cfg(feature = "_sql")]
+    pub(crate) const fn found(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Whether it is an id: false only for something that was [`found`](Self::found).
+    #[cfg(feature = "_sql")]
+    pub(crate) fn is_sound(self) -> bool {
+        Self::checked(self.0).is_ok()
+    }
+
     /// The 16 bytes of the UUID, which sort like the id.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

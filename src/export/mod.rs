@@ -49,7 +49,7 @@ pub use self::{
 };
 use crate::{
     clock::{Clock, RecordId, SystemClock, Timestamp},
-    evidence::{Hash, leaf_hash},
+    evidence::Hash,
     record::Record,
     store::{Query, Store, StoreError, Stored},
 };
@@ -237,8 +237,7 @@ impl Export {
     fn record(&mut self, stored: &Stored, out: &mut Vec<u8>) -> Result<(), StoreError> {
         let read = Record::from_json(stored.json.as_bytes());
         self.manifest.unreadable += u64::from(read.is_err());
-        let is_altered = leaf_hash(stored.json.as_bytes()) != stored.leaf;
-        self.manifest.altered += u64::from(is_altered);
+        self.manifest.altered += u64::from(stored.is_altered());
         match self.format {
             ExportFormat::Csv => {
                 csv::record(stored, read.ok().as_ref(), &self.columns, out)

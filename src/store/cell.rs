@@ -1,4 +1,7 @@
 //! What a database answered, whichever it was.
+//!
+//! Whoever may write the tables can put anything into them. One such row must not hide all others, so
+//! a record's row is read as far as it can be, and says that it is altered.
 
 use uuid::Uuid;
 
@@ -15,6 +18,8 @@ pub(super) enum Cell {
     Text(String),
     Bytes(Vec<u8>),
     Number(i64),
+    /// Not of the kind that was asked for.
+    Unreadable,
 }
 
 /// One row of an answer, taken from left to right.
@@ -96,21 +101,42 @@ impl Row {
         self.bytes().map(Uuid::from_bytes)
     }
 
-    pub(super) fn id(&mut self) -> sqlx::Result<RecordId> {
-        RecordId::from_bytes(self.bytes()?).map_err(|error| self.altered(error))
+    /// An id, or whatever stands in its place.
+    pub(super) fn id(&mut self) -> RecordId {
+        self.found().0
     }
 
-    /// A whole record, its columns in the order of [`lead::COLUMNS`](super::lead::COLUMNS).
-    pub(super) fn stored(mut self) -> sqlx::Result<Stored> {
-        Ok(Stored {
-            id: self.id()?,
-            arrival: self.number()?,
-            trail: self.uuid()?,
-            number: self.number()?,
-            leaf: self.hash()?,
-            received: self.time()?,
-            json: self.text()?.into(),
-        })
+    /// What stands in the place of an id, and whether it is one.
+    fn found(&mut self) -> (RecordId, bool) {
+        match self.next() {
+            Cell::Bytes(bytes) => {
+                let id = RecordId::found(place(&bytes));
+                (id, bytes == id.as_bytes() && id.is_sound())
+            }
+            _ => (RecordId::found([0; 16]), false),
+        }
+    }
+
+    /// A whole record, its columns in the order of `select::COLUMNS`. What cannot be read of it is
+    /// empty or zero, and then its leaf is too, which no text has.
+    pub(super) fn stored(mut self) -> Stored {
+        let (id, is_id) = self.found();
+        let (arrival, trail, number) = (self.number(), self.uuid(), self.number());
+        let (leaf, received, json) = (self.hash(), self.time(), self.text());
+        let is_sound = is_id
+            && [&arrival, &number].iter().all(|number| number.is_ok())
+            && trail.is_ok()
+            && received.is_ok()
+            && json.is_ok();
+        Stored {
+            id,
+            arrival: arrival.unwrap_or_default(),
+            trail: trail.unwrap_or_default(),
+            number: number.unwrap_or_default(),
+            leaf: leaf.ok().filter(|_| is_sound).unwrap_or(NO_LEAF),
+            received: received.unwrap_or(Timestamp::MIN),
+            json: json.unwrap_or_default().into(),
+        }
     }
 
     /// A value that no sink wrote.
@@ -120,6 +146,22 @@ impl Row {
             source: Box::new(source),
         }
     }
+}
+
+/// The leaf of no text.
+pub(super) const NO_LEAF: Hash = Hash::from_bytes([0; 32]);
+
+/// Where something that should be an id stands among the ids, so that a walk gets past it. Only SQLite
+/// lets it be shorter, and it sorts before all that begin with it, or longer, and it sorts behind.
+fn place(bytes: &[u8]) -> [u8; 16] {
+    let mut place = [0; 16];
+    for (to, from) in place.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    if bytes.len() < place.len() {
+        place = u128::from_be_bytes(place).saturating_sub(1).to_be_bytes();
+    }
+    place
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{RecordId, Timestamp},
-    evidence::{Hash, TreeHead},
+    evidence::{Hash, TreeHead, leaf_hash},
     record::Origin,
 };
 
@@ -36,6 +36,9 @@ pub struct Arrivals {
 }
 
 /// One record as it is stored.
+///
+/// A row that somebody altered so that it cannot be read is here too: what could not be read of it is
+/// empty or zero, its leaf is all zeros, and its id may be no UUIDv7.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
@@ -53,6 +56,14 @@ pub struct Stored {
     pub received: Timestamp,
     /// Its exact text. [`Record::from_json`](crate::Record::from_json) reads it.
     pub json: Box<str>,
+}
+
+impl Stored {
+    /// Whether it is not what was delivered: its text does not give its leaf.
+    #[must_use]
+    pub fn is_altered(&self) -> bool {
+        leaf_hash(self.json.as_bytes()) != self.leaf
+    }
 }
 
 /// How far a trail has come in a store.

@@ -49,8 +49,13 @@ pub(super) fn number(id: RecordId) -> u128 {
     u128::from_be_bytes(*id.as_bytes())
 }
 
+/// What was found with this number in the place of an id.
+pub(super) fn found(number: u128) -> RecordId {
+    RecordId::found(number.to_be_bytes())
+}
+
 /// The id with this number, if it is one.
-pub(super) fn id(number: u128) -> Option<RecordId> {
+fn id(number: u128) -> Option<RecordId> {
     RecordId::from_bytes(number.to_be_bytes()).ok()
 }
 

@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
         let Some(mut row) = rows.pop() else {
             return Ok(self.rest);
         };
-        let end = number(row.id()?);
+        let end = number(row.id());
         Ok(match self.order {
             Order::Down => Span {
                 low: end,
@@ -218,13 +218,14 @@ impl<'a> Walk<'a> {
             let rows = reader.link.rows(statement).await?;
             let is_last = rows.len() < limit;
             for row in rows {
-                let stored = row.stored()?;
+                let stored = row.stored();
                 let id = number(stored.id);
                 match self.order {
                     Order::Down => self.rest.high = id,
                     Order::Up => self.rest.low = id.saturating_add(1),
                 }
-                let is_double = records.last().is_some_and(|last| last.id == stored.id);
+                let is_double = self.plan.has_doubles()
+                    && records.last().is_some_and(|last| last.id == stored.id);
                 let needle = self.plan.needle.as_ref();
                 if is_double || needle.is_some_and(|needle| !needle.is_in(&stored.json)) {
                     continue;

@@ -4,7 +4,6 @@ use std::io;
 
 use tower_audit::{
     Outcome, Record,
-    evidence::leaf_hash,
     record::{Actor, Target},
     store::Stored,
 };
@@ -36,7 +35,7 @@ impl Rows {
     }
 
     pub(crate) fn show(&mut self, stored: &Stored, output: &mut Output) -> io::Result<()> {
-        if leaf_hash(stored.json.as_bytes()) != stored.leaf {
+        if stored.is_altered() {
             self.altered += 1;
             output.note(&format!(
                 "record {} is not what was delivered: see tower-audit verify --store",

@@ -34,6 +34,7 @@ pub(in crate::store) async fn browse(
     let walked = walk
         .find(reader, limit.saturating_add(1), &mut budget)
         .await?;
+    let limit = end(&walked, limit);
     let (ahead, searched) = ahead(&walked, order, limit);
     let mut records = walked.records;
     records.truncate(limit);
@@ -53,6 +54,17 @@ pub(in crate::store) async fn browse(
     })
 }
 
+/// So many records are on a full page: it ends with one whose id can be named in an address, if it has
+/// one. What no sink wrote begins the next page.
+fn end(walked: &Walked, limit: usize) -> usize {
+    if walked.ended != Ended::Full {
+        return limit;
+    }
+    let full = walked.records.get(..limit).unwrap_or_default();
+    let named = full.iter().rposition(|stored| stored.id.is_sound());
+    named.map_or(limit, |last| last.saturating_add(1))
+}
+
 /// Where to go on in the direction of the walk; and where it stopped, if it did for its budget.
 fn ahead(walked: &Walked, order: Order, limit: usize) -> (Option<RecordId>, Option<RecordId>) {
     match walked.ended {
@@ -64,10 +76,10 @@ fn ahead(walked: &Walked, order: Order, limit: usize) -> (Option<RecordId>, Opti
         }
         Ended::Budget => {
             let id = match order {
-                Order::Down => span::id(walked.rest.high),
-                Order::Up => span::id(walked.rest.low.saturating_sub(1)),
+                Order::Down => span::found(walked.rest.high),
+                Order::Up => span::found(walked.rest.low.saturating_sub(1)),
             };
-            (id, id)
+            (Some(id), Some(id))
         }
     }
 }
@@ -81,7 +93,7 @@ async fn behind(
     first: Option<&Stored>,
     budget: Budget,
 ) -> sqlx::Result<Option<RecordId>> {
-    let first = first.map(|first| first.id);
+    let first = first.map(|first| first.id).filter(|id| id.is_sound());
     let whole = Span::of(&query.clone().everywhere());
     // An id that was only given stands for the gap next to it.
     let (edge, span, back) = match (order, query.before, query.after) {
@@ -138,5 +150,5 @@ pub(in crate::store) async fn record(
     let high = low.saturating_add(1);
     let page = plan.page(Span { low, high }, Order::Down, 1);
     let mut rows = reader.link.rows(page).await?;
-    rows.pop().map(super::super::cell::Row::stored).transpose()
+    Ok(rows.pop().map(super::super::cell::Row::stored))
 }

@@ -52,7 +52,7 @@ pub(in crate::store) async fn follow(
         let rows = reader.link.rows(plan.page(span, Order::Up, wanted)).await?;
         let is_all = rows.len() < wanted;
         for row in rows {
-            let stored = row.stored()?;
+            let stored = row.stored();
             next = stored.arrival;
             let needle = plan.needle.as_ref();
             if needle.is_none_or(|needle| needle.is_in(&stored.json)) {

@@ -246,6 +246,10 @@ fn row(
     cell: impl Fn(usize, super::statement::Kind) -> sqlx::Result<Option<Cell>>,
 ) -> sqlx::Result<Row> {
     let cells = statement.kinds.iter().enumerate();
-    let cells = cells.map(|(column, kind)| Ok(cell(column, *kind)?.unwrap_or(Cell::Null)));
+    let cells = cells.map(|(column, kind)| match cell(column, *kind) {
+        Ok(found) => Ok(found.unwrap_or(Cell::Null)),
+        Err(sqlx::Error::ColumnDecode { .. }) => Ok(Cell::Unreadable),
+        Err(error) => Err(error),
+    });
     cells.collect::<sqlx::Result<_>>().map(Row::new)
 }

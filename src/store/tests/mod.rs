@@ -3,6 +3,7 @@
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
 mod abandoned;
+mod altered;
 mod place;
 mod plans;
 mod walks;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     address::Address,
     clock::{RecordId, Timestamp},
+    evidence::{Hash, leaf_hash},
     record::Origin,
     sql::{
         database::{Connection, Database},
@@ -67,9 +68,11 @@ async fn fill<D: Database>(database: &D, records: &[(i64, String)]) -> Connectio
     let mut connection = database.connect().await.unwrap();
     migrate(database, &mut connection).await.unwrap();
     let origin = Origin::new(Uuid::from_u128(1), "docs", None);
-    let rows = records.iter().map(|(number, json)| {
+    let leaves = records.iter().map(|(_, json)| leaf_hash(json.as_bytes()));
+    let leaves: Vec<Hash> = leaves.collect();
+    let rows = records.iter().zip(&leaves).map(|((number, json), leaf)| {
         let number = number.cast_unsigned();
-        Row::new(number, &[0; 32], json).unwrap()
+        Row::new(number, leaf.as_bytes(), json).unwrap()
     });
     let rows: Vec<Row<'_>> = rows.collect();
     let group = Group {
@@ -90,7 +93,7 @@ async fn fill<D: Database>(database: &D, records: &[(i64, String)]) -> Connectio
 pub(super) struct Filled {
     pub(super) name: &'static str,
     pub(super) pool: Pool,
-    _dir: Option<tempfile::TempDir>,
+    dir: Option<tempfile::TempDir>,
 }
 
 impl Filled {
@@ -98,7 +101,7 @@ impl Filled {
         Self {
             name,
             pool: Pool::new(place, std::time::Duration::from_secs(10)),
-            _dir: dir,
+            dir,
         }
     }
 }
@@ -176,6 +179,11 @@ pub(super) async fn mariadb_of(records: &[(i64, String)]) -> Option<Filled> {
 }
 
 impl Filled {
+    /// The file of SQLite.
+    pub(super) fn file(&self) -> std::path::PathBuf {
+        self.dir.as_ref().unwrap().path().join("audit.db")
+    }
+
     /// Removes the tables of a server.
     pub(super) async fn remove(self) {
         match Pool::into_place(self.pool) {
