@@ -182,7 +182,7 @@ impl Plan {
         match what {
             What::Id => {}
             What::Column(column) => {
-                sql.push(&format!(", r.{} AS v", column.name));
+                sql.push(&format!(", {} AS v", self.tables.value(column.name)));
             }
             What::Record => {
                 sql.push(&format!(", {COLUMNS}, {} AS json", self.tables.json()));

@@ -111,6 +111,17 @@ impl Tables {
         }
     }
 
+    /// A column of texts of which the different values are wanted. PostgreSQL would read them in the
+    /// order of the column's own index, for all records, if it saw that they are in one.
+    pub(super) fn value(&self, column: &str) -> String {
+        match self.dialect {
+            #[cfg(feature = "postgres")]
+            Dialect::Postgres => format!("r.{column} || ''"),
+            #[cfg(any(feature = "sqlite", feature = "mysql"))]
+            _ => format!("r.{column}"),
+        }
+    }
+
     /// A text as a column holds it.
     pub(super) fn stored(&self, text: &str) -> String {
         match self.dialect {

@@ -103,7 +103,7 @@ async fn read_different(
 
 /// The different values of a column, one step of its index for each: at most `max`, and one more.
 /// MySQL's order does not tell texts apart that differ only in spaces at their end: it gives one.
-fn loose_scan(
+pub(super) fn loose_scan(
     tables: &Tables,
     (table, column, index): (&str, &str, &str),
     range: Option<(&str, &str)>,

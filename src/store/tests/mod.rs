@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod altered;
+mod counted;
 mod place;
 mod plans;
 mod walks;

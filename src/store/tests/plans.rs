@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a database says it will do, on one line.
-async fn explained(filled: &Filled, mut statement: Statement) -> String {
+pub(super) async fn explained(filled: &Filled, mut statement: Statement) -> String {
     let (explain, kinds) = match filled.pool.tables.dialect {
         Dialect::Sqlite => (
             "EXPLAIN QUERY PLAN ",
@@ -32,7 +32,7 @@ async fn explained(filled: &Filled, mut statement: Statement) -> String {
     filled.pool.give(reader, Ok(text)).unwrap()
 }
 
-async fn planned(filled: &Filled, query: &Query) -> Plan {
+pub(super) async fn planned(filled: &Filled, query: &Query) -> Plan {
     let mut reader = filled.pool.take().await.unwrap();
     let plan = plan(&mut reader, &filled.pool.tables, query).await;
     filled.pool.give(reader, plan).unwrap().unwrap()
@@ -43,7 +43,7 @@ fn pattern(text: &str) -> Query {
 }
 
 /// A query, the index along which it is answered, and in how many parts.
-fn cases() -> Vec<(&'static str, Query, &'static str, usize)> {
+pub(super) fn cases() -> Vec<(&'static str, Query, &'static str, usize)> {
     let all = Query::new;
     vec![
         ("all", all(), "", 1),
@@ -65,7 +65,7 @@ fn cases() -> Vec<(&'static str, Query, &'static str, usize)> {
 }
 
 /// The same for several filters at once.
-fn joined() -> Vec<(&'static str, Query, &'static str, usize)> {
+pub(super) fn joined() -> Vec<(&'static str, Query, &'static str, usize)> {
     let all = Query::new;
     vec![
         ("session", all().session("s3"), "session", 1),
@@ -117,7 +117,7 @@ fn joined() -> Vec<(&'static str, Query, &'static str, usize)> {
 }
 
 /// The same within a reach: its index leads, whatever else is asked for.
-fn reached() -> Vec<(&'static str, Query, &'static str, usize)> {
+pub(super) fn reached() -> Vec<(&'static str, Query, &'static str, usize)> {
     let tenant = |query: Query| query.within(Reach::tenant("1"));
     let all = Query::new;
     let both = |query: Query, other: Reach| query.within(Reach::tenant("1").and(other));
