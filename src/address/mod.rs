@@ -47,11 +47,13 @@ impl UrlError {
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `Debug` of a string escapes what could confuse a terminal.
+        // `Debug` of a string escapes what could confuse a terminal. The name of an option may hold it as well.
         write!(
             f,
             "wrong {} in an address: {:?}; {}",
-            self.part, self.value, self.expected
+            self.part.escape_debug(),
+            self.value,
+            self.expected
         )
     }
 }

@@ -10,11 +10,10 @@ const SECRET: &str = "canary-of-a-token-4f1d";
 /// Whatever a server of HTTP, Splunk or a collector answers, the reason that follows is one bounded line without what
 /// we sent. `status` is that of HTTP, or the code of gRPC.
 pub fn answer(status: u16, headers: &HeaderMap, body: &[u8]) {
-    let secret = HeaderValue::from_static(SECRET);
     let mut sent = HeaderMap::new();
-    sent.insert(AUTHORIZATION, secret.clone());
+    sent.insert(AUTHORIZATION, HeaderValue::from_static(SECRET));
     for body in bodies(body) {
-        for error in played::http(status, headers, &body, &secret) {
+        for error in played::http(status, headers, &body, SECRET) {
             is_one_line(&error);
         }
         for error in played::otlp(status, headers, &body, &sent) {

@@ -102,6 +102,11 @@ fn scheme() -> impl Strategy<Value = String> {
     prop_oneof![5 => one_of(&KNOWN), 1 => text()]
 }
 
+#[test]
+fn the_name_of_an_option_that_would_move_a_cursor_is_escaped_in_an_error() {
+    sink_url("file", "?\u{1b}=%");
+}
+
 proptest! {
     #[test]
     fn any_parameters_are_read_and_read_back_or_refused(pairs in pairs()) {

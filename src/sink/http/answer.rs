@@ -208,14 +208,14 @@ impl Answer {
         status: u16,
         headers: &HeaderMap,
         body: &[u8],
-        secret: &http::HeaderValue,
+        secret: &str,
     ) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
             headers: headers.clone(),
             body: body.get(..MAX_BYTES).unwrap_or(body).to_vec(),
             from: "https://siem/in".to_owned(),
-            secrets: secret.to_str().into_iter().map(str::to_owned).collect(),
+            secrets: vec![secret.to_owned()],
         }
     }
 }
