@@ -10,9 +10,10 @@ use super::{
     answer,
     closing::Closing,
     exports::PastExports,
-    live::Hub,
+    hub::Hub,
     reads::{Pen, Reads, TakePen},
     route::Base,
+    share::Questions,
     shared::{ListDestinations, Shared},
 };
 use crate::{
@@ -66,6 +67,8 @@ pub struct ViewerBuilder {
     clock: Arc<dyn Clock>,
     max_live: usize,
     max_exports: usize,
+    live_of_reader: usize,
+    exports_of_reader: usize,
     closing: Closing,
 }
 
@@ -74,6 +77,10 @@ impl ViewerBuilder {
     pub const MAX_LIVE: usize = 32;
     /// The default of [`max_exports`](Self::max_exports).
     pub const MAX_EXPORTS: usize = 4;
+    /// The default of [`max_live_of_reader`](Self::max_live_of_reader).
+    pub const MAX_LIVE_OF_READER: usize = 4;
+    /// The default of [`max_exports_of_reader`](Self::max_exports_of_reader).
+    pub const MAX_EXPORTS_OF_READER: usize = 2;
 
     pub(super) fn new<F, Fut>(store: Store, authorise: F) -> Self
     where
@@ -96,6 +103,8 @@ impl ViewerBuilder {
             clock: Arc::new(SystemClock::new()),
             max_live: Self::MAX_LIVE,
             max_exports: Self::MAX_EXPORTS,
+            live_of_reader: Self::MAX_LIVE_OF_READER,
+            exports_of_reader: Self::MAX_EXPORTS_OF_READER,
             closing: Closing::default(),
         }
     }
@@ -180,6 +189,21 @@ impl ViewerBuilder {
         self
     }
 
+    /// How many live views one reader, an actor with its reach, may have at once; the next one is
+    /// answered with 429. Default: [`MAX_LIVE_OF_READER`](Self::MAX_LIVE_OF_READER). Where everybody
+    /// reads as one actor, it bounds all of them.
+    pub fn max_live_of_reader(mut self, streams: usize) -> Self {
+        self.live_of_reader = streams;
+        self
+    }
+
+    /// How many exports of one reader, an actor with its reach, may run at once; the next one is
+    /// answered with 429. Default: [`MAX_EXPORTS_OF_READER`](Self::MAX_EXPORTS_OF_READER).
+    pub fn max_exports_of_reader(mut self, exports: usize) -> Self {
+        self.exports_of_reader = exports;
+        self
+    }
+
     /// What ends the streams of this viewer.
     pub(crate) fn closing(&self) -> Closing {
         self.closing.clone()
@@ -204,10 +228,16 @@ impl ViewerBuilder {
         let policy = answer::policy(&self.frames).ok_or_else(|| ViewerError::Frame {
             origin: short(&self.frames.join(" ")),
         })?;
+        let live = Hub::new(
+            self.store.clone(),
+            (self.max_live, self.live_of_reader),
+            self.closing.clone(),
+        );
         Ok(Viewer::of(Shared {
-            live: Hub::new(self.store.clone(), self.max_live, self.closing.clone()),
-            exports: PastExports::new(self.max_exports),
+            live,
+            exports: PastExports::new(self.max_exports, self.exports_of_reader),
             reads: Reads::default(),
+            questions: Questions::default(),
             store: self.store,
             authorise: self.authorise,
             base,

@@ -10,14 +10,16 @@ use std::{
 
 use http::request::Parts;
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, sleep},
+    sync::watch,
+    time::{Instant, sleep_until},
 };
 use uuid::Uuid;
 
 use super::{
     access::{self, AUTHORISE, Reader},
     body::{BodyError, Outlet, ViewerBody},
+    closing::AtEnd,
+    exports::Turn,
     failure::Failure,
     model::ExportState,
     reads::{Pen, by, filter_value, reader_key},
@@ -28,9 +30,14 @@ use crate::{
     record::{Outcome, Record},
 };
 
-/// How long a piece may lie before the client takes it. A client that stopped reading would keep its
+/// How long pieces may lie before the client takes them. A client that stopped reading would keep its
 /// turn from others for as long as its connection stands.
-const STALL: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How much of that a piece gives back when it was taken. A client that is slower than a piece (64 KiB)
+/// in this time for good, which is 16 KiB a second, uses it up in the end: an export cannot be drawn out
+/// for days.
+const PER_PIECE: Duration = Duration::from_secs(4);
 
 /// What belongs to an export that runs; dropped, it says how it ended.
 pub(super) struct Running {
@@ -45,7 +52,7 @@ pub(super) struct Running {
     /// How it ended, once it did.
     pub(super) outcome: Option<Outcome>,
     #[expect(dead_code, reason = "it is held until the export ends")]
-    pub(super) turn: OwnedSemaphorePermit,
+    pub(super) turn: Turn,
 }
 
 /// What an export waits for.
@@ -85,7 +92,8 @@ pub(super) fn body(running: Running, parts: &Arc<Parts>, export: Export) -> View
         running: Mutex::new(Some(running)),
         phase: watch::Sender::new(Phase::Client),
     });
-    tokio::spawn(watch(Arc::clone(&lease), Arc::clone(&shared)));
+    shared.closing.at_end(&lease);
+    tokio::spawn(watch(Arc::clone(&lease)));
     let stream = Stream {
         lease,
         shared,
@@ -96,33 +104,42 @@ pub(super) fn body(running: Running, parts: &Arc<Parts>, export: Export) -> View
     ViewerBody::pieces(move |outlet| stream.run(outlet))
 }
 
-/// Ends what stalls, or is closed.
-async fn watch(lease: Arc<Lease>, shared: Arc<Shared>) {
+/// Ends what stalls, or is too slow.
+async fn watch(lease: Arc<Lease>) {
     let mut told = lease.phase.subscribe();
-    let mut closed = pin!(shared.closing.closed());
+    let mut left = PATIENCE;
     loop {
         let phase = *told.borrow_and_update();
         if phase == Phase::Ended {
             return;
         }
-        let mut stalled = pin!(sleep(STALL));
+        let since = Instant::now();
+        let mut stalled = pin!(sleep_until(since + left));
         let mut changed = pin!(told.changed());
-        let is_over = poll_fn(|cx| {
+        let is_stalled = poll_fn(|cx| {
             // The sender is in the lease that is held here, so that an error is none.
             if changed.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(false);
             }
-            let is_closed = closed.as_mut().poll(cx).is_ready();
-            let is_stalled = phase == Phase::Client && stalled.as_mut().poll(cx).is_ready();
-            if is_closed || is_stalled {
+            if phase == Phase::Client && stalled.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(true);
             }
             Poll::Pending
         });
-        if is_over.await {
+        if is_stalled.await {
             lease.end(Outcome::Cancelled);
             return;
         }
+        if phase == Phase::Client {
+            let taken = left.saturating_sub(since.elapsed()) + PER_PIECE;
+            left = taken.min(PATIENCE);
+        }
+    }
+}
+
+impl AtEnd for Lease {
+    fn end(&self) {
+        self.end(Outcome::Cancelled);
     }
 }
 
@@ -163,7 +180,9 @@ impl Stream {
         let mut authorise = Instant::now() + AUTHORISE;
         loop {
             if self.lease.is_ended() {
-                return Err(BodyError("it was not read for too long, or was closed"));
+                return Err(BodyError(
+                    "it was read too slowly, or the viewer was closed",
+                ));
             }
             if self.shared.closing.is_closed() {
                 return Err(self.broken(Outcome::Cancelled, "the viewer was closed"));
@@ -175,7 +194,10 @@ impl Stream {
                 authorise = Instant::now() + AUTHORISE;
             }
             self.lease.phase.send_replace(Phase::Store);
-            match self.export.next().await {
+            let turn = self.shared.questions.turn(&self.reader).await;
+            let next = self.export.next().await;
+            drop(turn);
+            match next {
                 Ok(Some(piece)) => {
                     if self.lease.note(self.export.manifest()) {
                         self.lease.phase.send_replace(Phase::Client);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method, header, request::Parts};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     model::{ExportState, PastExport},
     reads::{Pen, reader_key},
     search::Asked,
+    share::{Share, Shares},
     shared::Shared,
 };
 use crate::export::{Columns, ColumnsError, Export, ExportFormat};
@@ -32,9 +33,13 @@ const MAX_REMEMBERED: usize = 5_000;
 #[derive(Debug)]
 pub(super) struct PastExports {
     running: Arc<Semaphore>,
+    of_readers: Arc<Shares>,
     /// Oldest first.
     past: Mutex<VecDeque<Remembered>>,
 }
+
+/// What an export holds as long as it runs.
+pub(super) type Turn = (OwnedSemaphorePermit, Share);
 
 #[derive(Debug)]
 struct Remembered {
@@ -44,12 +49,21 @@ struct Remembered {
 }
 
 impl PastExports {
-    pub(super) fn new(max_running: usize) -> Self {
+    pub(super) fn new(max_running: usize, of_reader: usize) -> Self {
         let max_running = max_running.min(Semaphore::MAX_PERMITS);
         Self {
             running: Arc::new(Semaphore::new(max_running)),
+            of_readers: Shares::new(of_reader),
             past: Mutex::default(),
         }
+    }
+
+    /// A turn among all, and among those of its reader.
+    fn turn(&self, key: &str) -> Result<Turn, Failure> {
+        let share = self.of_readers.take(key).ok_or(Failure::TooMany)?;
+        let turn = Arc::clone(&self.running).try_acquire_owned();
+        let turn = turn.map_err(|_| Failure::TooMany)?;
+        Ok((turn, share))
     }
 
     fn past(&self) -> std::sync::MutexGuard<'_, VecDeque<Remembered>> {
@@ -165,8 +179,8 @@ pub(super) async fn export(
     if parts.method == Method::HEAD {
         return Ok(answer(ViewerBody::empty()));
     }
-    let turn = Arc::clone(&shared.exports.running).try_acquire_owned();
-    let turn = turn.map_err(|_| Failure::TooMany)?;
+    let key = reader_key(&reader);
+    let turn = shared.exports.turn(&key)?;
     let query = search.query.clone().within(reader.reach.clone());
     let export = Export::begin(shared.store.clone(), query, format, columns).await?;
     let id = Uuid::new_v4();
@@ -177,7 +191,6 @@ pub(super) async fn export(
         state: ExportState::Running(0),
         manifest: None,
     };
-    let key = reader_key(&reader);
     shared.exports.remember(id, &key, past);
     let running = Running {
         shared: Arc::clone(shared),
@@ -251,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_reader_sees_a_hundred_exports_and_none_of_others() {
-        let exports = PastExports::new(1);
+        let exports = PastExports::new(1, 1);
         let reader = |id: &str| Reader {
             actor: Actor::user(id),
             reach: crate::store::Reach::default(),

@@ -1,37 +1,28 @@
-//! Live views: one poller for all of them, and a stream of events for each.
+//! Live views: a stream of events for each.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use http::{HeaderMap, HeaderName, Method};
 use tokio::{
     sync::watch,
-    task::AbortHandle,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use super::{
-    access::{self, AUTHORISE, Reader},
+    access::Reader,
     answer::Answer,
     body::{BodyError, Outlet, ViewerBody},
-    closing::Closing,
     failure::Failure,
+    hub::{News, POLL},
+    lease::{End, Lease, Word},
     lens::Lens,
     model::{Entry, Search},
-    reads::{Read, actor_key},
+    reads::{Read, actor_key, reader_key},
     search::Asked,
     service::Asking,
     shared::Shared,
 };
-use crate::store::{Store, StoreError};
-
-/// How often the store is asked whether something arrived.
-const POLL: Duration = Duration::from_secs(1);
+use crate::store::{Arrivals, StoreError};
 
 /// How often a stream says something, so that nobody on the way takes it for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -42,136 +33,20 @@ const BATCH: usize = 100;
 /// What the browser is told when it connects: to come back after 3 seconds when it breaks.
 const HELLO: &str = "retry: 3000\n\n";
 
-/// What the poller found last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct News {
-    arrival: u64,
-    /// The store does not answer.
-    failing: bool,
-}
-
-/// The streams of a viewer, and what they share.
-#[derive(Debug)]
-pub(super) struct Hub {
-    store: Store,
-    max_streams: usize,
-    closing: Closing,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    streams: usize,
-    poller: Option<Poller>,
-}
-
-/// The task that asks the store. It runs as long as there is a stream.
-#[derive(Debug)]
-struct Poller {
-    news: watch::Sender<News>,
-    task: AbortHandle,
-}
-
-/// A stream's place among those that there may be.
-#[derive(Debug)]
-struct Seat {
-    hub: Arc<Hub>,
-    news: watch::Receiver<News>,
-}
-
-impl Hub {
-    pub(super) fn new(store: Store, max_streams: usize, closing: Closing) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            max_streams,
-            closing,
-            state: Mutex::default(),
-        })
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a place for a stream that knows of everything up to `arrival`.
-    fn join(self: &Arc<Self>, arrival: u64) -> Result<Seat, Failure> {
-        if self.closing.is_closed() {
-            return Err(Failure::Store);
-        }
-        let mut state = self.state();
-        if state.streams >= self.max_streams {
-            return Err(Failure::TooMany);
-        }
-        state.streams += 1;
-        let poller = state.poller.get_or_insert_with(|| {
-            let news = watch::Sender::new(News {
-                arrival,
-                failing: false,
-            });
-            let task = tokio::spawn(poll(self.store.clone(), news.clone())).abort_handle();
-            Poller { news, task }
-        });
-        Ok(Seat {
-            news: poller.news.subscribe(),
-            hub: Arc::clone(self),
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut state = self.hub.state();
-        state.streams = state.streams.saturating_sub(1);
-        if state.streams == 0
-            && let Some(poller) = state.poller.take()
-        {
-            poller.task.abort();
-        }
-    }
-}
-
-async fn poll(store: Store, news: watch::Sender<News>) {
-    loop {
-        sleep(POLL).await;
-        let found = match store.last_arrival().await {
-            Ok(arrival) => News {
-                arrival,
-                failing: false,
-            },
-            Err(error) => {
-                let before = *news.borrow();
-                if !before.failing {
-                    // Logged there, once for each time that it goes away.
-                    let _ = Failure::from(error);
-                }
-                News {
-                    failing: true,
-                    ..before
-                }
-            }
-        };
-        news.send_if_modified(|known| std::mem::replace(known, found) != found);
-    }
-}
-
-/// Why a stream woke up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wake {
-    News,
-    Time,
-    Closed,
-}
-
 /// One live view.
 struct Stream {
     shared: Arc<Shared>,
-    parts: Arc<http::request::Parts>,
     lens: Lens,
-    reader: Reader,
     search: Search,
-    seat: Seat,
+    lease: Arc<Lease>,
+    word: watch::Receiver<Word>,
+    news: watch::Receiver<News>,
+    outlet: Outlet,
     /// What was sent, or passed over, so far.
     after: u64,
+    heartbeat: Instant,
+    /// The client was told that the store does not answer.
+    was_failing: bool,
 }
 
 /// Answers with a live view.
@@ -195,20 +70,30 @@ pub(super) async fn stream(
     if asking.parts.method == Method::HEAD {
         return Ok(answer(ViewerBody::empty()));
     }
-    let seat = shared.live.join(newest)?;
+    let key = reader_key(reader);
+    let (seat, news) = shared.live.join(&key, newest)?;
     let mut read = Read::of("live");
     read.filter = search.filter();
     shared.reads.note(&asking.pen, reader, &read);
-    let stream = Stream {
-        shared: Arc::clone(shared),
-        parts: Arc::clone(asking.parts),
-        lens,
-        reader: reader.clone(),
-        search,
-        seat,
-        after: since.unwrap_or(newest),
-    };
-    Ok(answer(ViewerBody::pieces(move |outlet| stream.run(outlet))))
+    let who = (reader.clone(), read);
+    let lease = Lease::begin(shared, asking.parts, asking.pen.clone(), who, seat);
+    let shared = Arc::clone(shared);
+    let body = ViewerBody::pieces(move |outlet| {
+        let stream = Stream {
+            shared,
+            lens,
+            search,
+            word: lease.word(),
+            lease,
+            news,
+            outlet,
+            after: since.unwrap_or(newest),
+            heartbeat: Instant::now() + HEARTBEAT,
+            was_failing: false,
+        };
+        stream.run()
+    });
+    Ok(answer(body))
 }
 
 /// Where a browser that comes back has been.
@@ -225,129 +110,177 @@ fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
 }
 
 impl Stream {
-    async fn run(mut self, outlet: Outlet) -> Result<(), BodyError> {
-        outlet.send(HELLO).await;
-        let mut heartbeat = Instant::now() + HEARTBEAT;
-        let mut authorise = Instant::now() + AUTHORISE;
-        let mut was_failing = false;
-        loop {
-            // First: what the client did not take for a while must not be sent on an old word.
-            if Instant::now() >= authorise {
-                if !self.is_still_allowed().await {
-                    outlet.send("event: denied\ndata:\n\n").await;
-                    return Ok(());
-                }
-                authorise = Instant::now() + AUTHORISE;
+    async fn run(mut self) -> Result<(), BodyError> {
+        self.send(HELLO).await;
+        let end = loop {
+            if let Err(end) = self.step().await {
+                break end;
             }
-            let news = *self.seat.news.borrow_and_update();
-            let failing = news.failing || !self.catch_up(news.arrival, authorise, &outlet).await;
-            if failing != was_failing {
-                let event = if failing { "unavailable" } else { "available" };
-                outlet.send(format!("event: {event}\ndata:\n\n")).await;
-                was_failing = failing;
-            }
-            if Instant::now() >= heartbeat {
-                outlet.send(": \n\n").await;
-                heartbeat = Instant::now() + HEARTBEAT;
-            }
+        };
+        match end {
+            End::Denied => self.send("event: denied\ndata:\n\n").await,
+            End::Closed => self.send("event: closed\ndata:\n\n").await,
+            // A browser that reads again comes back by itself, and says where it was.
+            End::Stalled | End::Left => {}
+        }
+        Ok(())
+    }
+
+    /// Sends what there is, and waits for more.
+    async fn step(&mut self) -> Result<(), End> {
+        let news = *self.news.borrow_and_update();
+        if news.failing {
+            self.tell(true).await;
+        } else {
+            self.catch_up(news.arrival).await?;
+        }
+        self.beat().await;
+        let mut until = self.heartbeat;
+        if self.was_failing {
             // What failed here is tried again with the next round of the poller.
-            let retry = if failing {
-                Some(Instant::now() + POLL)
-            } else {
-                None
-            };
-            let until = heartbeat.min(authorise);
-            let until = retry.map_or(until, |retry| until.min(retry));
-            if self.wait(until).await == Wake::Closed {
-                outlet.send("event: closed\ndata:\n\n").await;
-                return Ok(());
+            until = until.min(Instant::now() + POLL);
+        }
+        self.wait(until).await;
+        Ok(())
+    }
+
+    /// Who reads, by a word that is still good; what the client did not take for a while must not be
+    /// followed by more on an old one.
+    async fn reader(&mut self) -> Result<Arc<Reader>, End> {
+        loop {
+            match &*self.word.borrow_and_update() {
+                Word::Over(end) => return Err(*end),
+                Word::Good(reader, until) if Instant::now() < *until => {
+                    return Ok(Arc::clone(reader));
+                }
+                Word::Good(..) => {}
             }
+            // The sender is in the lease that is held here.
+            let _ = self.word.changed().await;
         }
     }
 
-    /// Waits for news, for the end, or until then.
-    async fn wait(&mut self, until: Instant) -> Wake {
-        let mut closed = pin!(self.shared.closing.closed());
-        let mut news = pin!(self.seat.news.changed());
+    /// Gives something to the client, and waits until it took it.
+    async fn send(&self, event: impl Into<bytes::Bytes>) {
+        self.lease.gives(true);
+        self.outlet.send(event).await;
+        self.lease.gives(false);
+    }
+
+    /// Says that it is there, when it is time: also between two looks at a store in which much does not
+    /// match. The id says how far it has come, so that a browser that comes back goes on from there.
+    async fn beat(&mut self) {
+        if Instant::now() >= self.heartbeat {
+            self.send(format!(": \nid: {}\n\n", self.after)).await;
+            self.heartbeat = Instant::now() + HEARTBEAT;
+        }
+    }
+
+    /// Says that the store went away, or came back.
+    async fn tell(&mut self, failing: bool) {
+        if failing != self.was_failing {
+            let event = if failing { "unavailable" } else { "available" };
+            self.send(format!("event: {event}\ndata:\n\n")).await;
+            self.was_failing = failing;
+        }
+    }
+
+    /// Waits for news, for another word, or until then.
+    async fn wait(&mut self, until: Instant) {
+        let mut word = pin!(self.word.changed());
+        let mut news = pin!(self.news.changed());
         let mut time = pin!(sleep_until(until));
         poll_fn(|cx| {
-            if closed.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Wake::Closed);
+            // The poller outlives its streams, and the lease its own, so that an error is none.
+            let is_woken = word.as_mut().poll(cx).is_ready()
+                || news.as_mut().poll(cx).is_ready()
+                || time.as_mut().poll(cx).is_ready();
+            if is_woken {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
-            // The poller outlives its streams, so that an error is none.
-            if news.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Wake::News);
-            }
-            time.as_mut().poll(cx).map(|()| Wake::Time)
         })
-        .await
+        .await;
     }
 
-    /// Sends what arrived until then. False when the store does not answer.
-    async fn catch_up(&mut self, upto: u64, authorise: Instant, outlet: &Outlet) -> bool {
-        // Behind it, too: the poller may know less than this stream, or the store has gone back.
-        while self.after != upto && Instant::now() < authorise {
-            if self.shared.closing.is_closed() {
-                return true;
+    /// Sends what arrived until then, stretch by stretch.
+    async fn catch_up(&mut self, upto: u64) -> Result<(), End> {
+        loop {
+            let reader = self.reader().await?;
+            // Behind it, too: the poller may know less than this stream, or the store has gone back.
+            if self.after == upto {
+                self.tell(false).await;
+                return Ok(());
             }
-            let query = self.search.query.clone().limit(BATCH);
-            let query = query.within(self.reader.reach.clone());
-            let arrivals = match self.shared.store.follow(&query, self.after).await {
-                Ok(arrivals) => arrivals,
+            match self.follow(&reader).await {
+                Ok(arrivals) => {
+                    self.tell(false).await;
+                    if arrivals.next <= self.after {
+                        return Ok(());
+                    }
+                    self.show(arrivals, &reader).await?;
+                }
                 Err(StoreError::Ahead { last, .. }) => {
-                    outlet.send(reset(last)).await;
+                    self.send(reset(last)).await;
                     self.after = last;
-                    continue;
                 }
                 Err(error) => {
+                    // Logged there.
                     let _ = Failure::from(error);
-                    return false;
+                    self.tell(true).await;
+                    return Ok(());
                 }
-            };
-            if arrivals.next <= self.after {
-                return true;
             }
-            for stored in arrivals.records {
-                // A slow client may take a batch for longer than a word of the authoriser is good.
-                if Instant::now() >= authorise {
-                    return true;
-                }
-                let arrival = stored.arrival;
-                let entry = Entry::new(stored);
-                if !self.is_own_read(&entry) {
-                    let row = self.lens.row(&self.shared, &self.reader, &entry);
-                    outlet.send(event(arrival, &row)).await;
-                }
-                self.after = arrival;
-            }
-            self.after = arrivals.next;
-        }
-        true
-    }
-
-    /// What one's own reading left: fed back, a live view would never be still.
-    fn is_own_read(&self, entry: &Entry) -> bool {
-        let Some(record) = &entry.record else {
-            return false;
-        };
-        let is_read = matches!(record.action.as_str(), "audit.read" | "audit.export");
-        let own = actor_key(&self.reader.actor);
-        is_read
-            && record
-                .actor
-                .as_ref()
-                .is_some_and(|actor| actor_key(actor) == own)
-    }
-
-    async fn is_still_allowed(&mut self) -> bool {
-        match access::decide(&self.shared.authorise, &self.parts).await {
-            Ok(Some(reader)) => {
-                self.reader = reader;
-                true
-            }
-            Ok(None) | Err(access::Undecided) => false,
+            self.beat().await;
         }
     }
+
+    async fn follow(&self, reader: &Reader) -> Result<Arrivals, StoreError> {
+        let query = self.search.query.clone().limit(BATCH);
+        let query = query.within(reader.reach.clone());
+        let _turn = self.shared.questions.turn(&reader_key(reader)).await;
+        self.shared.store.follow(&query, self.after).await
+    }
+
+    /// Sends what was found for this reader.
+    async fn show(&mut self, arrivals: Arrivals, asked: &Reader) -> Result<(), End> {
+        for stored in arrivals.records {
+            // A slow client may take a batch for longer than a word is good; when the next one gives
+            // another reach, the rest is asked for again.
+            let reader = self.reader().await?;
+            if reader.reach != asked.reach {
+                return Ok(());
+            }
+            let arrival = stored.arrival;
+            let entry = Entry::new(stored);
+            if !is_own_read(&reader, &entry) {
+                let row = self.lens.row(&self.shared, &reader, &entry);
+                self.lease.shows(1);
+                self.send(event(arrival, &row)).await;
+            }
+            self.after = arrival;
+        }
+        self.after = arrivals.next;
+        Ok(())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.lease.end(End::Left);
+    }
+}
+
+/// What one's own reading left: fed back, a live view would never be still.
+fn is_own_read(reader: &Reader, entry: &Entry) -> bool {
+    let Some(record) = &entry.record else {
+        return false;
+    };
+    let is_read = matches!(record.action.as_str(), "audit.read" | "audit.export");
+    let own = actor_key(&reader.actor);
+    let actor = record.actor.as_ref();
+    is_read && actor.is_some_and(|actor| actor_key(actor) == own)
 }
 
 /// The store has gone back, as after a restore: a browser that comes back goes on from there.

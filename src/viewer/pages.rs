@@ -11,7 +11,7 @@ use super::{
     lens::Lens,
     model::{ActorPage, Destinations, Detail, Entry, Exports, Search, Table},
     page,
-    reads::Read,
+    reads::{Read, reader_key},
     route::Route,
     search::Asked,
     service::Asking,
@@ -133,7 +133,9 @@ async fn table(
         outlet.send(first.into_string()).await;
         let query = found.search.query.clone().within(reader.reach.clone());
         let cut = |extent| steps::round(extent, STEPS, lens.zone());
+        let turn = shared.questions.turn(&reader_key(&reader)).await;
         let histogram = shared.store.histogram_in(&query, cut).await;
+        drop(turn);
         let histogram = histogram.map_err(Failure::from);
         let histogram = histogram.as_ref().map_err(Failure::shown);
         let view = lens.view(&shared, Some(&reader));

@@ -78,6 +78,18 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// Whether the store is asked before the answer begins.
+    pub(super) const fn asks_the_store(&self) -> bool {
+        !matches!(
+            self,
+            Self::Destinations
+                | Self::Exports
+                | Self::Manifest(_)
+                | Self::Asset(_)
+                | Self::ApiOpenapi
+        )
+    }
+
     /// The word for it in records of what was read.
     pub(super) const fn kind(&self) -> &'static str {
         match self {

@@ -20,7 +20,7 @@ use super::{
     failure::Failure,
     lens::Lens,
     live, openapi, pages,
-    reads::Pen,
+    reads::{Pen, reader_key},
     route::{self, Route},
     search::Asked,
     shared::Shared,
@@ -99,6 +99,12 @@ impl Asking<'_> {
     async fn route(&self, route: Route<'_>, reader: &Reader) -> Result<Answer, Failure> {
         let mut asked = Asked::read(&self.parts.uri)?;
         let shared = self.shared;
+        // One reader's questions wait for each other, not everybody's for one reader's.
+        let _turn = if route.asks_the_store() {
+            shared.questions.turn_in_time(&reader_key(reader)).await?
+        } else {
+            None
+        };
         let told = match route {
             Route::ApiRecords => api::records(shared, reader, asked).await,
             Route::ApiRecord(id) => api::record(shared, reader, &id, asked).await,

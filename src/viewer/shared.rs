@@ -9,9 +9,10 @@ use super::{
     access::Authorise,
     closing::Closing,
     exports::PastExports,
-    live::Hub,
+    hub::Hub,
     reads::{Reads, TakePen},
     route::Base,
+    share::Questions,
 };
 use crate::{clock::Clock, store::Store};
 
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) live: Arc<Hub>,
     pub(super) exports: PastExports,
     pub(super) reads: Reads,
+    pub(super) questions: Questions,
     pub(super) closing: Closing,
 }
 

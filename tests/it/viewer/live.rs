@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashSet,
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -17,17 +19,17 @@ use tower_audit::{
     viewer::{Access, Viewer, ViewerBody},
 };
 
-use super::{Place, asking, get, head, reader};
+use super::{Place, asking, get, get_as, head, reader};
 use crate::support::batches::{origin, plain, record};
 
-/// A live view, read event by event.
-struct Live {
+/// A live view, read event by event, by a client that has always taken what there was.
+pub(super) struct Live {
     body: ViewerBody,
     read: String,
 }
 
 impl Live {
-    async fn open(viewer: &Viewer, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub(super) async fn open(viewer: &Viewer, path: &str, headers: &[(&str, &str)]) -> Self {
         let answer = head(viewer, asking(path, headers)).await;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
@@ -40,8 +42,9 @@ impl Live {
     }
 
     /// The next event, or comment; none when the stream has ended.
-    async fn next(&mut self) -> Option<String> {
+    pub(super) async fn next(&mut self) -> Option<String> {
         loop {
+            self.take();
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());
                 self.read = rest;
@@ -52,8 +55,16 @@ impl Live {
         }
     }
 
+    /// Takes what is there, as a server does whose client reads.
+    fn take(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(Ok(frame))) = pin!(self.body.frame()).poll(&mut cx) {
+            self.read += std::str::from_utf8(&frame.into_data().unwrap()).unwrap();
+        }
+    }
+
     /// The next event that is no heartbeat.
-    async fn event(&mut self) -> Option<String> {
+    pub(super) async fn event(&mut self) -> Option<String> {
         loop {
             let event = self.next().await?;
             if !event.starts_with(':') {
@@ -64,7 +75,7 @@ impl Live {
 }
 
 /// The number of arrival of an event with a record.
-fn arrival(event: &str) -> u64 {
+pub(super) fn arrival(event: &str) -> u64 {
     let mut lines = event.lines();
     assert_eq!(lines.next(), Some("event: record"), "{event}");
     let id = lines.next().unwrap().strip_prefix("id: ").unwrap();
@@ -72,7 +83,7 @@ fn arrival(event: &str) -> u64 {
     id.parse().unwrap()
 }
 
-const ALL: [(&str, &str); 1] = [("x-reader", "all")];
+pub(super) const ALL: [(&str, &str); 1] = [("x-reader", "all")];
 
 #[tokio::test(start_paused = true)]
 async fn what_arrives_is_shown_once_and_what_was_there_is_not() {
@@ -248,8 +259,15 @@ async fn there_are_32_streams_at_most_and_a_place_is_free_when_one_leaves() {
     let place = Place::plain().await;
     let viewer = place.viewer().await;
     let mut streams = Vec::new();
-    for _ in 0..32 {
-        streams.push(Live::open(&viewer, "/audit/live", &ALL).await);
+    // Eight readers, with four each: a fifth is refused before the others have theirs.
+    for of in 0..8 {
+        let reader = format!("as {of}");
+        let own = [("x-reader", reader.as_str())];
+        for _ in 0..4 {
+            streams.push(Live::open(&viewer, "/audit/live", &own).await);
+        }
+        let refused = get_as(&viewer, &reader, "/audit/live").await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{of}");
     }
     let refused = get(&viewer, "/audit/live").await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
