@@ -3,7 +3,10 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header::SET_COOKIE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{self, SET_COOKIE},
+    },
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -11,7 +14,6 @@ use tower_audit::{Actor, AuditScope};
 
 use crate::{
     app::{App, Shared},
-    sessions,
     users::User,
 };
 
@@ -46,9 +48,16 @@ pub(crate) async fn begin(app: &App, scope: &AuditScope, given: Credentials) -> 
         return None;
     };
     scope.actor(user.actor());
-    let id = app.sessions.lock().await.begin(user.clone());
+    let id = app.sessions.lock().await.begin(user.name.clone());
     // The record takes the session that this sets: it is found together with what follows.
     Some(format!("{COOKIE}={id}; HttpOnly; SameSite=Lax; Path=/"))
+}
+
+/// The session's id that a request presents.
+pub(crate) fn presented(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
+    let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+    pairs.find_map(|(name, value)| (name == COOKIE).then_some(value))
 }
 
 /// `POST /logout`: `user.logout`.
@@ -57,7 +66,7 @@ pub(crate) async fn logout(
     _user: User,
     headers: HeaderMap,
 ) -> impl IntoResponse {
-    if let Some(id) = sessions::presented(&headers) {
+    if let Some(id) = presented(&headers) {
         app.sessions.lock().await.end(id);
     }
     let removed = format!("{COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");

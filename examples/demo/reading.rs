@@ -10,7 +10,7 @@ use tower_audit::{
     viewer::{Access, Viewer},
 };
 
-use crate::{app::App, args::Args, failure::Failure};
+use crate::{app::App, args::Args, failure::Failure, sessions};
 
 /// Where the viewer is.
 pub(crate) const PATH: &str = "/audit";
@@ -30,10 +30,10 @@ pub(crate) async fn viewer(audit: &Audit, args: &Args, app: &Arc<App>) -> Result
     Ok(viewer.build()?)
 }
 
-/// Whoever reads everybody's doings is named, and leaves records of it. The session is looked up each
-/// time, also every minute while something streams: the request's extensions say who it was at first.
+/// Whoever reads everybody's doings is named, and leaves records of it. Session and role are looked up
+/// each time, also every minute while something streams: the request's extensions say who it was at first.
 async fn access(app: Arc<App>, parts: Arc<Parts>) -> Access {
-    match app.sessions.lock().await.user(&parts.headers) {
+    match sessions::user(&app, &parts.headers).await {
         Some(user) if user.is_admin() => Access::All(user.actor()),
         _ => Access::Denied,
     }
