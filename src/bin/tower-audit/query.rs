@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 use tower_audit::{
     Audit,
-    clock::RecordId,
+    clock::{RecordId, Timestamp},
     store::{Query, Store},
 };
 
@@ -121,9 +121,7 @@ async fn show(
             // What was found so far is not held back while the search goes on.
             output.flush()?;
             if args.once {
-                output.note(&format!(
-                    "searched back to {until}; go on with --to {until}"
-                ));
+                output.note(&go_on(until, query));
                 return Ok(false);
             }
             if !is_told {
@@ -133,5 +131,43 @@ async fn show(
                 is_told = true;
             }
         }
+    }
+}
+
+/// How to go on where a search stopped. `--to` is exclusive, and records of the same microsecond can lie
+/// behind it: the next one takes them in, and shows again what was shown of it.
+fn go_on(until: Timestamp, query: &Query) -> String {
+    let to = Timestamp::from_micros(until.as_micros().saturating_add(1));
+    let params = query.params();
+    let from = params.iter().find(|(name, _)| *name == "from");
+    // Without it the last week would be counted anew.
+    let from = from.map_or_else(|| "--all".to_owned(), |(_, from)| format!("--from {from}"));
+    format!(
+        "searched back to {until}; go on with {from} --to {to}, which may show records of that microsecond again"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_on_misses_no_record_of_the_same_microsecond_and_looks_no_further_back() {
+        let until: Timestamp = "2026-11-20T13:34:01.999999Z".parse().unwrap();
+        let query = |params: &[(&str, &str)]| {
+            let params = params.iter().copied();
+            Query::from_params(params, until).unwrap()
+        };
+        let from = "2026-11-01T00:00:00.000000Z";
+        let said = go_on(until, &query(&[("from", from)]));
+        let flags = format!("--from {from} --to 2026-11-20T13:34:02.000000Z,");
+        assert!(said.contains(&flags), "{said}");
+        let said = go_on(until, &query(&[("range", "all")]));
+        assert!(said.contains("with --all --to 2026"), "{said}");
+        let week = go_on(until, &query(&[]));
+        assert!(
+            week.contains("--from 2026-11-13T13:34:01.999999Z --to"),
+            "{week}"
+        );
     }
 }
