@@ -117,7 +117,10 @@ impl PastExports {
 }
 
 /// Whether another site asked: a link there must not make a reader's browser export.
-pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
+///
+/// Over plain HTTP a browser says no `Sec-Fetch-Site`, and a link can make it leave out the rest: then
+/// nobody can tell. `host` is this one, where it is not among the headers, as in HTTP/2.
+fn is_cross_site(headers: &HeaderMap, host: Option<&str>) -> bool {
     let text = |name: &str| {
         headers
             .get(name)
@@ -133,7 +136,7 @@ pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
     };
     let authority = asked_by.split_once("://").map(|(_, rest)| rest);
     let authority = authority.and_then(|rest| rest.split(['/', '?', '#']).next());
-    authority.is_none() || authority != text(header::HOST.as_str())
+    authority.is_none() || authority != text(header::HOST.as_str()).or(host)
 }
 
 /// How an export is to be written.
@@ -158,7 +161,8 @@ pub(super) async fn export(
     reader: Reader,
     mut asked: Asked,
 ) -> Result<Answer, Failure> {
-    if is_cross_site(&parts.headers) {
+    let host = parts.uri.authority().map(http::uri::Authority::as_str);
+    if is_cross_site(&parts.headers, host) {
         return Err(Failure::CrossSite);
     }
     let mut params = asked.pairs().to_vec();
@@ -258,8 +262,20 @@ mod tests {
                 let value = http::HeaderValue::from_bytes(value.as_bytes());
                 map.insert(*name, value.unwrap_or(http::HeaderValue::from_static("?")));
             }
-            assert_eq!(is_cross_site(&map), expected, "{headers:?}");
+            assert_eq!(is_cross_site(&map, None), expected, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn the_host_of_http_2_is_the_one_of_its_address() {
+        let mut headers = HeaderMap::new();
+        let referer = http::HeaderValue::from_static("https://a.example/x");
+        headers.insert(header::REFERER, referer);
+        assert!(!is_cross_site(&headers, Some("a.example")));
+        assert!(is_cross_site(&headers, Some("b.example")));
+        // What the client says of itself is not the other way round.
+        headers.insert(header::HOST, http::HeaderValue::from_static("b.example"));
+        assert!(is_cross_site(&headers, Some("a.example")));
     }
 
     #[test]
