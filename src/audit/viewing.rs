@@ -57,7 +57,8 @@ impl Audit {
     /// Begins the configuration of a web viewer on a store, usually one that this trail fills.
     ///
     /// What is read is recorded in this trail: `audit.read`, one in five minutes for each reader and
-    /// filter, and one for each record that was opened; `audit.export`, one for each export. They
+    /// filter, one more with the number of all that was shown when more was shown than the first says, and
+    /// one for each record that was opened; `audit.export`, when an export begins and when it ends. They
     /// have address, program, session and request as the [layer](Self::layer) finds them; without
     /// a layer around the viewer, the peer of the connection if axum tells it. A refusal is recorded
     /// as `audit.read` with outcome `denied`, in place of the request's own record.

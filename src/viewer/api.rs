@@ -160,6 +160,7 @@ pub(super) async fn records(
     let query = search.query.clone().within(reader.reach.clone());
     let mut read = Read::of("api/records");
     read.filter = search.filter();
+    read.behind = following.map(|after| ("following", after));
     let answer = if let Some(after) = following {
         if let Some(name) = paged(&search.query) {
             let reason = "it has no part in following; leave it out";
@@ -219,6 +220,7 @@ pub(super) async fn record(
     };
     let mut read = Read::of("api/record");
     read.record = Some(stored.id.to_string());
+    read.others = Some(same.records.len());
     Ok((Answer::json(&detail)?, read))
 }
 

@@ -11,10 +11,12 @@ use super::{
     closing::Closing,
     exports::PastExports,
     hub::Hub,
-    reads::{Pen, Reads, TakePen},
+    reads::{Pen, TakePen},
+    refusals::Refusals,
     route::Base,
     share::Questions,
     shared::{ListDestinations, Shared},
+    windows::Reads,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -139,7 +141,9 @@ impl ViewerBuilder {
     }
 
     /// Takes the records of what is read: `audit.read`, one in five minutes for each reader and
-    /// filter, and `audit.export`, one for each export. Default: nothing is recorded.
+    /// filter, and one more at their end if more was shown than it says; `audit.export`, one when an
+    /// export begins and one when it ends. What is open is handed over by
+    /// [`Viewer::close`](super::Viewer::close). Default: nothing is recorded.
     ///
     /// It must not block. A panic is logged, and the record is lost. A trail gives an action of the
     /// noun `audit` that a service records another first word; [`Audit::viewer`](crate::Audit::viewer)
@@ -233,10 +237,13 @@ impl ViewerBuilder {
             (self.max_live, self.live_of_reader),
             self.closing.clone(),
         );
+        let reads = Arc::<Reads>::default();
+        self.closing.at_end(&reads);
         Ok(Viewer::of(Shared {
             live,
             exports: PastExports::new(self.max_exports, self.exports_of_reader),
-            reads: Reads::default(),
+            reads,
+            refusals: Refusals::default(),
             questions: Questions::default(),
             store: self.store,
             authorise: self.authorise,

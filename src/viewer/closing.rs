@@ -26,7 +26,8 @@ impl Closing {
     pub(crate) fn close(&self) {
         self.0.told.store(true, Ordering::SeqCst);
         let open = std::mem::take(&mut *self.open());
-        for one in open.iter().filter_map(Weak::upgrade) {
+        // The newest first: what streams tells the reads what it showed, and they are the oldest.
+        for one in open.iter().rev().filter_map(Weak::upgrade) {
             one.end();
         }
     }

@@ -238,6 +238,21 @@ impl Drop for Stream {
     }
 }
 
+impl Running {
+    /// What is there if nobody sees its end, because the process is killed.
+    pub(super) fn begin(&self) {
+        let record = self.record().detail("state", "begun");
+        self.pen.write(record.outcome(Outcome::Unknown));
+    }
+
+    fn record(&self) -> Record {
+        by(Record::new("audit.export"), &self.reader)
+            .detail("format", self.format.as_str())
+            .detail("filter", filter_value(&self.filter))
+            .detail("export", self.id.to_string())
+    }
+}
+
 impl Drop for Running {
     /// However it ends, it is recorded: also when the client has left.
     fn drop(&mut self) {
@@ -250,12 +265,10 @@ impl Drop for Running {
         };
         let text = serde_json::to_string(manifest).ok();
         self.shared.exports.update(self.id, state, text);
-        let record = by(Record::new("audit.export"), &self.reader)
-            .detail("format", self.format.as_str())
-            .detail("filter", filter_value(&self.filter))
+        let record = self
+            .record()
             .detail("records", manifest.records)
             .detail("complete", complete)
-            .detail("export", self.id.to_string())
             .outcome(self.outcome.unwrap_or(Outcome::Cancelled));
         self.pen.write(record);
     }

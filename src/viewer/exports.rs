@@ -207,6 +207,7 @@ pub(super) async fn export(
         outcome: None,
         turn,
     };
+    running.begin();
     let body = exporting::body(running, parts, export);
     let base = shared.base.as_str();
     let manifest = format!("<{base}/exports/{id}>; rel=\"describedby\"");

@@ -74,6 +74,7 @@ pub(super) async fn stream(
     let (seat, news) = shared.live.join(&key, newest)?;
     let mut read = Read::of("live");
     read.filter = search.filter();
+    read.behind = since.map(|since| ("since", since));
     shared.reads.note(&asking.pen, reader, &read);
     let who = (reader.clone(), read);
     let lease = Lease::begin(shared, asking.parts, asking.pen.clone(), who, seat);

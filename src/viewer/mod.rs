@@ -51,12 +51,14 @@ mod page;
 mod pages;
 mod reading;
 mod reads;
+mod refusals;
 mod route;
 mod search;
 mod service;
 mod share;
 mod shared;
 mod steps;
+mod windows;
 mod words;
 
 use std::{fmt, sync::Arc};

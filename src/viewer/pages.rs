@@ -185,6 +185,7 @@ async fn record(
     let (stored, same) = api::opened(shared, reader, id).await?;
     let mut read = Read::of("record");
     read.record = Some(stored.id.to_string());
+    read.others = Some(same.records.len());
     shared.reads.note(&asking.pen, reader, &read);
     let entry = &Entry::new(stored);
     let same_request: Vec<Entry> = same.records.into_iter().map(Entry::new).collect();

@@ -1,26 +1,17 @@
-//! What reading leaves: a record for each reader and filter, not one for each click.
+//! What is recorded of a read, and what makes two of them, or two readers, the same.
 
 use std::{
-    collections::{HashMap, VecDeque},
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::Arc,
 };
 
 use http::request::Parts;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
 
 use super::access::Reader;
 use crate::record::{Actor, Record, Target};
-
-/// How long the same reader with the same filter leaves no further record.
-pub(super) const WINDOW: Duration = Duration::from_secs(5 * 60);
-
-/// How many readers and filters are remembered; beyond it the oldest are recorded again.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// Writes the records of one request.
 #[derive(Clone)]
@@ -59,6 +50,10 @@ pub(super) struct Read {
     pub(super) record: Option<String>,
     /// How many records were shown.
     pub(super) records: Option<usize>,
+    /// How many others came with the record that was opened.
+    pub(super) others: Option<usize>,
+    /// The arrival behind which it was followed, by the name of its parameter.
+    pub(super) behind: Option<(&'static str, u64)>,
 }
 
 impl Read {
@@ -68,7 +63,24 @@ impl Read {
             filter: Vec::new(),
             record: None,
             records: None,
+            others: None,
+            behind: None,
         }
+    }
+
+    /// What makes it the same as another one. From where it was followed does not: that goes on with
+    /// each page.
+    pub(super) fn key(&self, reader: &Reader) -> [u8; 32] {
+        let mut filter = self.filter.clone();
+        filter.sort_unstable();
+        let who = reader_key(reader);
+        let record = self.record.as_deref().unwrap_or_default();
+        let others = self.others.map(|others| others.to_string());
+        let others = others.as_deref().unwrap_or_default();
+        let texts = filter.iter().flat_map(|(name, value)| [name, value]);
+        let texts = texts.map(String::as_str);
+        let key = [who.as_str(), self.kind(), record, others].into_iter();
+        Sha256::digest(joined(key.chain(texts))).into()
     }
 
     /// What was learnt of it. Who asked for numbers first has not seen the records yet.
@@ -81,15 +93,20 @@ impl Read {
         }
     }
 
-    fn record(&self, reader: &Reader) -> Record {
+    pub(super) fn record(&self, reader: &Reader) -> Record {
         let record = Record::new("audit.read").detail("page", self.page);
         let mut record = by(record, reader).success();
         if let Some(id) = &self.record {
             record = record.target(Target::new("audit_record", id.as_str()));
         } else {
-            record = record.detail("filter", filter_value(&self.filter));
+            let mut filter = self.filter.clone();
+            let behind = self.behind.iter();
+            filter.extend(behind.map(|(name, arrival)| ((*name).to_owned(), arrival.to_string())));
+            record = record.detail("filter", filter_value(&filter));
         }
-        record.detail("records", self.records)
+        record
+            .detail("records", self.records)
+            .detail("others", self.others)
     }
 }
 
@@ -142,134 +159,10 @@ fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     })
 }
 
-/// What was recorded lately.
-#[derive(Debug, Default)]
-pub(super) struct Reads {
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    last: HashMap<[u8; 32], Instant>,
-    /// Oldest first; what was seen again since is in it twice, and the later place counts.
-    order: VecDeque<([u8; 32], Instant)>,
-}
-
-impl Reads {
-    /// Records what was read, unless the same reader did so with the same filter lately.
-    pub(super) fn note(&self, pen: &Pen, reader: &Reader, read: &Read) {
-        let mut filter = read.filter.clone();
-        filter.sort_unstable();
-        let who = reader_key(reader);
-        let record = read.record.as_deref().unwrap_or_default();
-        let texts = filter.iter().flat_map(|(name, value)| [name, value]);
-        let texts = texts.map(String::as_str);
-        let key = [who.as_str(), read.kind(), record].into_iter().chain(texts);
-        if self.is_new(Sha256::digest(joined(key)).into()) {
-            pen.write(read.record(reader));
-        }
-    }
-
-    /// Records that somebody was refused, once in a while for each client.
-    pub(super) fn note_denied(&self, pen: &Pen, page: &'static str) {
-        let key = Sha256::digest(format!("denied {page} {}", pen.client));
-        if self.is_new(key.into()) {
-            let record = Record::new("audit.read").detail("page", page);
-            pen.write(record.denied("the authoriser of the viewer said no"));
-        }
-    }
-
-    fn is_new(&self, key: [u8; 32]) -> bool {
-        let now = Instant::now();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = seen.last.get(&key);
-        if last.is_some_and(|last| now.duration_since(*last) < WINDOW) {
-            return false;
-        }
-        seen.last.insert(key, now);
-        seen.order.push_back((key, now));
-        while seen.order.len() > MAX_REMEMBERED {
-            let Some((oldest, at)) = seen.order.pop_front() else {
-                break;
-            };
-            if seen.last.get(&oldest) == Some(&at) {
-                seen.last.remove(&oldest);
-            }
-        }
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Reach;
-
-    fn pen() -> (Pen, Arc<Mutex<Vec<Record>>>) {
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&written);
-        let write = move |record| kept.lock().unwrap().push(record);
-        let pen = Pen {
-            client: String::new(),
-            write: Arc::new(write),
-        };
-        (pen, written)
-    }
-
-    fn user(id: &str) -> Reader {
-        Reader {
-            actor: Actor::user(id),
-            reach: Reach::default(),
-        }
-    }
-
-    fn read(filter: &[(&str, &str)], record: Option<&str>) -> Read {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Read {
-            filter: filter.iter().map(own).collect(),
-            record: record.map(str::to_owned),
-            ..Read::of("table")
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_reader_and_a_filter_are_recorded_once_in_five_minutes() {
-        let (pen, written) = pen();
-        let (reads, alice, bob) = (Reads::default(), user("a"), user("b"));
-        let filter = read(&[("actor", "7"), ("q", "x")], None);
-        let turned = read(&[("q", "x"), ("actor", "7")], None);
-        for (reader, read) in [(&alice, &filter), (&alice, &turned), (&bob, &filter)] {
-            reads.note(&pen, reader, read);
-        }
-        assert_eq!(written.lock().unwrap().len(), 2);
-        for other in [
-            read(&[("actor", "7x"), ("q", "")], None),
-            read(&[], Some("actor")),
-            read(&[], None),
-        ] {
-            reads.note(&pen, &alice, &other);
-        }
-        assert_eq!(written.lock().unwrap().len(), 5);
-        tokio::time::advance(WINDOW).await;
-        reads.note(&pen, &alice, &filter);
-        assert_eq!(written.lock().unwrap().len(), 6);
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded_and_a_flood_of_filters_is_recorded() {
-        let (pen, written) = pen();
-        let (reads, alice) = (Reads::default(), user("a"));
-        for n in 0..=MAX_REMEMBERED {
-            reads.note(&pen, &alice, &read(&[("q", &n.to_string())], None));
-        }
-        assert_eq!(reads.seen.lock().unwrap().last.len(), MAX_REMEMBERED);
-        // The first was forgotten; the last was not.
-        for (n, expected) in [(MAX_REMEMBERED, 0), (0, 1)] {
-            let before = written.lock().unwrap().len();
-            reads.note(&pen, &alice, &read(&[("q", &n.to_string())], None));
-            assert_eq!(written.lock().unwrap().len(), before + expected);
-        }
-    }
 
     #[test]
     fn a_reader_is_known_again_whatever_else_is_said_of_it() {
@@ -306,41 +199,5 @@ mod tests {
         let different: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(different.len(), keys.len(), "{keys:?}");
         assert_eq!(plain, of(Actor::user("1").name("One"), Reach::default()));
-    }
-
-    #[test]
-    fn numbers_that_were_asked_for_first_do_not_hide_the_reading() {
-        let (pen, written) = pen();
-        let (reads, alice) = (Reads::default(), user("a"));
-        let range = || vec![("range".to_owned(), "all".to_owned())];
-        for page in [
-            "api/facets",
-            "api/count",
-            "table",
-            "live",
-            "record",
-            "destinations",
-        ] {
-            let read = Read {
-                filter: range(),
-                ..Read::of(page)
-            };
-            reads.note(&pen, &alice, &read);
-        }
-        let written = written.lock().unwrap();
-        let pages: Vec<_> = written
-            .iter()
-            .map(|record| &record.details["page"])
-            .collect();
-        assert_eq!(pages, ["api/facets", "table", "record", "destinations"]);
-    }
-
-    #[test]
-    fn a_closure_that_panics_does_not_end_the_answer() {
-        let pen = Pen {
-            client: String::new(),
-            write: Arc::new(|_| panic!("the host's closure")),
-        };
-        Reads::default().note(&pen, &user("a"), &read(&[], None));
     }
 }

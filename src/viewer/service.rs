@@ -84,7 +84,7 @@ impl Asking<'_> {
             Ok(Some(reader)) => reader,
             Ok(None) => {
                 let page = found.as_ref().map_or("unknown", Route::kind);
-                self.shared.reads.note_denied(&self.pen, page);
+                self.shared.refusals.note(&self.pen, page);
                 return self.refuse(&Failure::Denied, None);
             }
             Err(access::Undecided) => return self.refuse(&Failure::Undecided, None),

@@ -5,14 +5,8 @@ use std::{fmt, sync::Arc};
 use http::HeaderValue;
 
 use super::{
-    Destination,
-    access::Authorise,
-    closing::Closing,
-    exports::PastExports,
-    hub::Hub,
-    reads::{Reads, TakePen},
-    route::Base,
-    share::Questions,
+    Destination, access::Authorise, closing::Closing, exports::PastExports, hub::Hub,
+    reads::TakePen, refusals::Refusals, route::Base, share::Questions, windows::Reads,
 };
 use crate::{clock::Clock, store::Store};
 
@@ -32,7 +26,8 @@ pub(super) struct Shared {
     pub(super) policy: HeaderValue,
     pub(super) live: Arc<Hub>,
     pub(super) exports: PastExports,
-    pub(super) reads: Reads,
+    pub(super) reads: Arc<Reads>,
+    pub(super) refusals: Refusals,
     pub(super) questions: Questions,
     pub(super) closing: Closing,
 }

@@ -114,7 +114,7 @@ async fn four_exports_run_at_once_and_one_that_is_left_is_recorded_as_such() {
     let refused = get(&viewer, path).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(!refused.header("retry-after").is_empty() && refused.json()["error"].is_object());
-    assert_eq!(noted.take(), [], "none has ended");
+    assert_eq!(noted.ended(), [], "none has ended");
     drop(running);
     let left = noted.take();
     assert_eq!(left.len(), 4);
@@ -129,7 +129,7 @@ async fn four_exports_run_at_once_and_one_that_is_left_is_recorded_as_such() {
     }
     let whole = get_as(&viewer, "all", path).await;
     assert_eq!(whole.text().lines().count(), 3011);
-    let records = noted.take();
+    let records = noted.ended();
     let [record] = records.as_slice() else {
         panic!("{records:?}")
     };
@@ -159,7 +159,7 @@ async fn an_export_of_a_store_that_fails_in_the_middle_breaks_off() {
     std::fs::rename(&file, place.dir.path().join("x")).unwrap();
     // A client must not take it for whole.
     answer.into_body().collect().await.unwrap_err();
-    let records = noted.take();
+    let records = noted.ended();
     let [record] = records.as_slice() else {
         panic!("{records:?}")
     };
@@ -205,7 +205,7 @@ async fn readers_of_one_name_in_two_tenants_share_no_export() {
     }
     let page = get_as(&viewer, "tenant A", "/audit/exports").await;
     assert!(page.text().contains("of-tenant-a"), "{}", page.text());
-    let records = noted.take();
+    let records = noted.ended();
     let [record] = records.as_slice() else {
         panic!("{records:?}")
     };
@@ -253,7 +253,7 @@ pub(super) async fn pass(seconds: u64) {
 }
 
 fn only_cancelled(noted: &Noted) {
-    let records = noted.take();
+    let records = noted.ended();
     let [record] = records.as_slice() else {
         panic!("{records:?}")
     };
@@ -290,7 +290,7 @@ async fn an_export_goes_on_while_its_reader_may_read() {
     pass(61).await;
     let rest = body.collect().await.unwrap().to_bytes();
     assert!(rest.ends_with(b"}\n"));
-    assert_eq!(noted.take()[0].outcome, Some(Outcome::Success));
+    assert_eq!(noted.ended()[0].outcome, Some(Outcome::Success));
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,7 +308,7 @@ async fn an_export_that_nobody_reads_gives_its_turn_to_others() {
     assert_eq!(other.text().lines().count(), 3011);
     // Whoever reads on gets no whole file.
     body.collect().await.unwrap_err();
-    assert_eq!(noted.take().len(), 1, "the first was recorded once");
+    assert_eq!(noted.ended().len(), 1, "the first was recorded once");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ mod altered;
 mod api;
 mod bad_input;
 mod exports;
+mod given;
 mod headers;
 mod hostile;
 mod live;
@@ -91,6 +92,26 @@ impl Place {
     }
 }
 
+/// As long as it is there, a paused clock stands still: it would go on by itself whenever everybody
+/// waits for the store.
+pub(super) struct Still(tokio::task::JoinHandle<()>);
+
+impl Still {
+    pub(super) fn stand() -> Self {
+        Self(tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        }))
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// An hour after the records of a [`Place`].
 pub(super) fn now() -> Timestamp {
     Timestamp::from_micros(START + 3_600_000_000)
@@ -104,10 +125,17 @@ impl Noted {
     pub(super) fn take(&self) -> Vec<Record> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
+
+    /// Without what says only that an export has begun.
+    pub(super) fn ended(&self) -> Vec<Record> {
+        let mut records = self.take();
+        records.retain(|record| !record.details.contains_key("state"));
+        records
+    }
 }
 
-/// `x-reader: all`, `x-reader: tenant A`, `actor 7`, `application x`; `as 7` is another one who may read everything; whoever says nothing may not
-/// read.
+/// `x-reader: all`, `x-reader: tenant A`, `actor 7`, `application x`; `as 7` is another one who may
+/// read everything; whoever says nothing may not read.
 pub(super) fn who(parts: &Parts) -> Access {
     let header = parts.headers.get("x-reader");
     let said = header.map(|value| value.to_str().unwrap());

@@ -173,7 +173,7 @@ async fn an_export_that_is_drawn_out_ends_and_one_that_is_slow_does_not() {
         if is_whole {
             assert!(pieces > 25, "{pieces} are too few to see anything");
         } else {
-            assert_eq!(noted.take()[0].outcome, Some(Outcome::Cancelled));
+            assert_eq!(noted.ended()[0].outcome, Some(Outcome::Cancelled));
             let other = told(&viewer, asking(LONG, &[])).await;
             assert_eq!(other.status, StatusCode::OK);
         }
