@@ -9,6 +9,7 @@ mod given;
 mod headers;
 mod hostile;
 mod live;
+mod pace;
 mod reads;
 mod served;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
