@@ -20,7 +20,11 @@ const OWN: &[(&str, &str)] = &[
     ),
     (
         "audit.export",
-        "Somebody exported records: who, with which filter, how many, and whether all of it was given.",
+        "Somebody exports records: once when it begins, and once when it ends, with how many were given.",
+    ),
+    (
+        "audit.hold",
+        "Records that match a filter are kept until somebody releases them, whatever the policy says.",
     ),
     (
         "audit.intent_unreadable",
@@ -49,6 +53,10 @@ const OWN: &[(&str, &str)] = &[
     (
         "audit.read",
         "Somebody looked at records: who, and with which filter, or which record.",
+    ),
+    (
+        "audit.release",
+        "A hold was released; the policy says again what is removed when.",
     ),
     (
         "audit.retention_changed",
