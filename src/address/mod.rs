@@ -171,7 +171,7 @@ impl Address {
     pub(crate) fn finish(self, known: &[&str]) -> Result<(), UrlError> {
         match self.options.into_iter().next() {
             None => Ok(()),
-            Some((name, _)) if self.has_secret => {
+            Some((name, _)) if self.has_secret && !SECRETS.contains(&name.as_str()) => {
                 let near = suggest(&name, known);
                 let expected = format!("{near}; write an & that belongs to a value as %26");
                 Err(UrlError::new("option", "", expected))
