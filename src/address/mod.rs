@@ -173,7 +173,7 @@ impl Address {
             None => Ok(()),
             Some((name, _)) if self.has_secret && !SECRETS.contains(&name.as_str()) => {
                 let near = suggest(&name, known);
-                let expected = format!("{near}; write an & that belongs to a value as %26");
+                let expected = format!("an & that belongs to a value is written %26; {near}");
                 Err(UrlError::new("option", "", expected))
             }
             Some((name, _)) => {

@@ -13,7 +13,7 @@ use tower_audit::{
     viewer::{Access, Viewer, ViewerBody},
 };
 
-use super::{Noted, Place, asking, get, get_as, head, reader, told};
+use super::{Noted, Place, Still, asking, get, get_as, head, reader, told};
 use crate::support::batches::{origin, plain};
 
 #[tokio::test]
@@ -267,6 +267,7 @@ fn only_cancelled(noted: &Noted) {
 // Trap Q8: an export, too, is asked for again while it runs.
 #[tokio::test(start_paused = true)]
 async fn an_export_breaks_off_when_access_is_withdrawn_or_becomes_another() {
+    let _clock = Still::stand();
     for now in [
         Access::Denied,
         Access::Within(reader(), Reach::tenant("A")),
@@ -284,6 +285,7 @@ async fn an_export_breaks_off_when_access_is_withdrawn_or_becomes_another() {
 
 #[tokio::test(start_paused = true)]
 async fn an_export_goes_on_while_its_reader_may_read() {
+    let _clock = Still::stand();
     let mut place = Place::plain().await;
     let (viewer, noted, _access) = switched(&mut place).await;
     let body = begun(&viewer).await;
@@ -295,6 +297,7 @@ async fn an_export_goes_on_while_its_reader_may_read() {
 
 #[tokio::test(start_paused = true)]
 async fn an_export_that_nobody_reads_gives_its_turn_to_others() {
+    let _clock = Still::stand();
     let mut place = Place::plain().await;
     let (viewer, noted, _access) = switched(&mut place).await;
     let body = begun(&viewer).await;
@@ -313,6 +316,7 @@ async fn an_export_that_nobody_reads_gives_its_turn_to_others() {
 
 #[tokio::test(start_paused = true)]
 async fn an_export_that_nobody_reads_ends_with_the_viewer() {
+    let _clock = Still::stand();
     let mut place = Place::plain().await;
     let (viewer, noted, _access) = switched(&mut place).await;
     let body = begun(&viewer).await;

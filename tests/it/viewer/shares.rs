@@ -14,7 +14,7 @@ use tower_audit::{
 };
 
 use super::{
-    Place, asking,
+    Place, Still, asking,
     exports::{LONG, begun, pass, switched},
     get_as, head,
     live::{ALL, Live, arrival},
@@ -63,6 +63,7 @@ async fn a_live_view_is_authorised_every_60_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_live_view_that_nobody_reads_loses_its_place_when_access_is_withdrawn() {
+    let _clock = Still::stand();
     let place = Place::plain().await;
     let access = all();
     let (viewer, times) = asked(&place, &access).await;
@@ -81,12 +82,15 @@ async fn a_live_view_that_nobody_reads_loses_its_place_when_access_is_withdrawn(
 
 #[tokio::test(start_paused = true)]
 async fn a_live_view_that_nobody_reads_gives_its_place_to_others() {
+    let clock = Still::stand();
     let mut place = Place::plain().await;
     let (viewer, _) = asked(&place, &all()).await;
     let unread = head(&viewer, asking("/live?range=all", &[])).await;
     assert_eq!(status(&viewer).await, StatusCode::TOO_MANY_REQUESTS);
     pass(61).await;
     pass(61).await;
+    // From here on streams wait for the time to pass.
+    drop(clock);
     let mut live = Live::open(&viewer, "/live?range=all", &[]).await;
     place.put(1, plain(&origin(1), 10..11).records).await;
     assert_eq!(arrival(&live.event().await.unwrap()), 11);
@@ -155,6 +159,7 @@ async fn one_reader_has_two_exports_at_once_and_leaves_the_others_theirs() {
 // A piece of 64 KiB in four seconds is slow, one in ten is somebody who keeps a turn.
 #[tokio::test(start_paused = true)]
 async fn an_export_that_is_drawn_out_ends_and_one_that_is_slow_does_not() {
+    let _clock = Still::stand();
     for (seconds, is_whole) in [(4, true), (10, false)] {
         let mut place = Place::plain().await;
         place.put(3, plain(&origin(3), 4000..10_000).records).await;
