@@ -137,8 +137,9 @@ async fn a_record_leads_to_its_session_and_its_address() {
     for name in ["Breakfast", "Lunch"] {
         app.create(name).await;
     }
+    // With the sign-in, which is a record as well.
     let created = app
-        .has(&Query::new().limit(1000), HISTORY + 2)
+        .has(&Query::new().limit(1000), HISTORY + 3)
         .await
         .remove(0);
     let text = |pointer: &str| {
