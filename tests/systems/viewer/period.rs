@@ -23,9 +23,11 @@ async fn expected(app: &App) -> Vec<String> {
     ids.map(str::to_owned).collect()
 }
 
+/// What is shown of it. The trail writes of itself that its clock was put back, now and then there.
 async fn shown(browser: &Browser) -> Vec<String> {
-    let rows = browser.rows().await;
-    rows.into_iter().map(|row| row.id).collect()
+    let rows = browser.rows().await.into_iter();
+    let rows = rows.filter(|row| !row.action.starts_with("audit."));
+    rows.map(|row| row.id).collect()
 }
 
 async fn apply(browser: &Browser) {
